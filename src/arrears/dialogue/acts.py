@@ -1,0 +1,43 @@
+"""What a seat can do: ask, accept, reject, nothing, or (the debtor only) leave.
+
+One `Act` speaks of one dimension; `ask(disc_ratio=0, inst_prds=6)` is two acts.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal
+
+from arrears.terms import Dimension, Value, written
+
+Kind = Literal["ask", "accept", "reject", "non", "leave"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act on at most one dimension."""
+
+    kind: Kind
+    """What is done."""
+    dim: Dimension | None = None
+    """The dimension; None for `non` and `leave`."""
+    value: Value | None = None
+    """The legal value that it comes to; None for a bare `reject(dim)`, `non` and `leave`."""
+    said: float | None = None
+    """The value as it was written, where that was not legal (off the grid or out of range)."""
+
+    def __str__(self) -> str:
+        if self.dim is None:
+            return self.kind if self.kind == "non" else f"{self.kind}()"
+        if self.value is None:
+            return f"{self.kind}({self.dim})"
+        return f"{self.kind}({self.dim}={written(self.dim, self.value)})"
+
+
+@cache
+def act(kind: Kind, dim: Dimension, value: Value | None = None) -> Act:
+    """An act on a legal value. The same arguments give the same object."""
+    return Act(kind, dim, value)
+
+
+NON: Final = Act("non")
+LEAVE: Final = Act("leave")
