@@ -1,0 +1,118 @@
+"""The one loop: two seats, one ledger, from the first word to an ending."""
+
+from typing import Any, Protocol
+
+from arrears.debtors.record import Debtor
+from arrears.dialogue.acts import LEAVE
+from arrears.dialogue.ledger import Ledger
+from arrears.dialogue.record import Dialogue, Ending, Turn
+from arrears.dialogue.views import CollectorView, DebtorView, Heard
+from arrears.errors import MalformedReply
+from arrears.strategies import Seat
+from arrears.terms import Mandate
+
+
+class Agent(Protocol):
+    """One seat. Built-in, model, multi-agent and human seats are this and nothing more."""
+
+    async def reply(self, view: Any) -> Turn:
+        """The next message, given a `CollectorView` or a `DebtorView`.
+
+        MalformedReply where the seat could not bring out a readable message.
+        """
+
+
+async def negotiate(
+    *,
+    case: str,
+    suite: str,
+    debtor: Debtor,
+    collector: Agent,
+    debtor_seat: Agent,
+    collector_spec: str,
+    debtor_spec: str,
+    mandate: Mandate | None = None,
+    max_turns: int = 12,
+) -> Dialogue:
+    """Let both seats talk until they agree, part, or run out of turns.
+
+    A turn is a collector message and the debtor's answer; the agreement is tested after each
+    message. Whatever a seat raises ends its own dialogue, never the run.
+    """
+    mandate = mandate or Mandate()
+    ledger = Ledger(mandate)
+    heard: tuple[Heard, ...] = ()
+    turns: list[Turn] = []
+    own: dict[Seat, tuple[Turn, ...]] = {"collector": (), "debtor": ()}
+    ending: Ending = "max_turns"
+    terms, detail = None, ""
+
+    for number in range(1, max_turns + 1):
+        for seat in _ORDER:
+            view: CollectorView | DebtorView
+            if seat == "collector":
+                view = CollectorView(
+                    debtor.background, mandate, heard, own[seat], ledger.table(), number, max_turns
+                )
+                agent = collector
+            else:
+                view = DebtorView(debtor, heard, own[seat], ledger.table(), number, max_turns)
+                agent = debtor_seat
+            try:
+                turn = await agent.reply(view)
+            except Exception as error:
+                ending, detail = _classified(seat, error)
+                break
+            turn = _entered(turn, seat, number, ledger)
+            turns.append(turn)
+            own[seat] = (*own[seat], turn)
+            heard = (*heard, Heard(seat, turn.dialogue, turn.acts))
+            terms = ledger.agreement()
+            if terms is not None:
+                ending = "agreed"
+                break
+            if seat == "debtor" and LEAVE in turn.acts:
+                ending = "walked_away"
+                break
+        else:
+            continue
+        break
+
+    return Dialogue.model_construct(
+        case=case,
+        suite=suite,
+        debtor_id=debtor.id,
+        collector=collector_spec,
+        debtor_seat=debtor_spec,
+        mandate=mandate,
+        turns=tuple(turns),
+        ending=ending,
+        terms=terms,
+        detail=detail,
+    )
+
+
+_ORDER: tuple[Seat, Seat] = ("collector", "debtor")
+
+
+def _entered(turn: Turn, seat: Seat, number: int, ledger: Ledger) -> Turn:
+    """The turn as it goes on record, its acts applied to the ledger."""
+    return Turn(
+        seat,
+        turn.dialogue,
+        turn.acts,
+        turn.thoughts,
+        turn.strategy,
+        number,
+        ledger.apply(seat, turn.acts),
+        turn.repairs,
+        turn.usage,
+        turn.private,
+    )
+
+
+def _classified(seat: Seat, error: Exception) -> tuple[Ending, str]:
+    """The one place where what a seat raised becomes an ending."""
+    if isinstance(error, MalformedReply):
+        return "malformed", f"{seat}: {error}"
+    return "error", f"{seat}: {type(error).__name__}: {error}"
