@@ -1,0 +1,1 @@
+"""Who speaks: built-in behavioural agents, and the words they find."""

@@ -1,0 +1,91 @@
+"""How far a built-in collector is ready to go now, dimension by dimension.
+
+A plan answers with a goodness level for each dimension: what it offers is at most that good for
+the debtor, and what the debtor asks is accepted up to it.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from arrears.agents.behaviour import BeliefConstants, CollectorConstants
+from arrears.agents.belief import Belief
+from arrears.agents.goodness import conceded, goodness
+from arrears.dialogue.views import Table
+from arrears.terms import DIMENSIONS, Dimension, Mandate
+
+Levels = Mapping[Dimension, float]
+
+
+class Plan(Protocol):
+    """What a collector concedes when."""
+
+    def hear(self, facts: Mapping[str, float]) -> None:
+        """Take in amounts that the debtor has stated, yuan."""
+
+    def levels(self, time: float, table: Table) -> Levels:
+        """The levels at this share of the own horizon (0 … 1)."""
+
+
+class TimePlan:
+    """Concedes with time from an opening to a limit, whoever sits there."""
+
+    def __init__(self, c: CollectorConstants) -> None:
+        self._c = c
+
+    def hear(self, facts: Mapping[str, float]) -> None:
+        """A plan of this kind does not look at the debtor."""
+
+    def levels(self, time: float, table: Table) -> Levels:
+        """Opening + (limit − opening)·time^(1/β)."""
+        c = self._c
+        return {d: conceded(c.opening[d], c.limit[d], time, c.beta) for d in DIMENSIONS}
+
+
+class BeliefPlan:
+    """Offers what is best for both under what it believes of the debtor's money.
+
+    The candidates' expected comprehensive index (own CCI of every point of the belief, weighted)
+    is set against the distance to what the debtor asks; the weight of that distance grows with
+    time, so the plan gives way where it costs least.
+    """
+
+    def __init__(
+        self, need_coll_amt: float, mandate: Mandate, c: CollectorConstants, b: BeliefConstants
+    ) -> None:
+        # Heavy: compiled code is loaded where such a collector plays.
+        from arrears.economy.candidates import candidate_grid
+
+        self._c = c
+        self._debt = need_coll_amt
+        self._belief = Belief(need_coll_amt, b)
+        self._grid = candidate_grid(mandate)
+        self._goods = np.array(
+            [[goodness(d, getattr(t, d)) for d in DIMENSIONS] for t in self._grid.terms]
+        )
+        self._worth: np.ndarray | None = None
+
+    def hear(self, facts: Mapping[str, float]) -> None:
+        """Sharpen the belief by what was told."""
+        if self._belief.hear(dict(facts)):
+            self._worth = None
+
+    def levels(self, time: float, table: Table) -> Levels:
+        """The goodness of the candidate that is best by worth less distance."""
+        worth = self._expected_worth()
+        asked = np.array([goodness(d, p.debtor) if p.debtor is not None else 0.0
+                          for d, p in zip(DIMENSIONS, table, strict=True)])
+        sealed = np.array([goodness(d, p.sealed) if p.sealed is not None else -1.0
+                           for d, p in zip(DIMENSIONS, table, strict=True)])
+        short = np.maximum(asked - self._goods, 0.0).sum(axis=1)
+        broken = ((sealed >= 0) & (np.abs(self._goods - sealed) > 1e-9)).sum(axis=1)
+        score = worth - 0.30 * time * short - broken
+        best = self._goods[int(np.argmax(score))]
+        return {d: float(level) for d, level in zip(DIMENSIONS, best, strict=True)}
+
+    def _expected_worth(self) -> np.ndarray:
+        if self._worth is None:
+            points = self._belief.points()
+            self._worth = self._grid.expected_own_cci(self._debt, points)
+        return self._worth

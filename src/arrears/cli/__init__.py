@@ -1,0 +1,1 @@
+"""The command line: leaves that hold no logic and that nothing imports."""

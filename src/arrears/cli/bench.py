@@ -1,0 +1,77 @@
+"""`arrears bench`: run collectors against debtors, score, report."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from arrears.bench.plan import Populations, make_plan
+from arrears.debtors.store import read_debtors
+from arrears.debtors.suites import SUITES, load_suite
+from arrears.errors import UsageError
+from arrears.terms import Mandate
+
+
+@click.command()
+@click.option("--suite", "suites", multiple=True, help="dcn or debtbench; may be repeated.")
+@click.option(
+    "--debtors",
+    "own",
+    type=click.Path(path_type=Path),
+    help="Own debtors: a FILE.jsonl, played beside the suites or without them.",
+)
+@click.option(
+    "--collector", "collectors", multiple=True, required=True, help="A seat; may be repeated."
+)
+@click.option("--debtor-seat", default="scripted/debtor", show_default=True, help="Who answers.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N debtors of each suite.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
+@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--mandate", "limits", default="", help='Such as "max_disc_ratio=10%,max_pmt_days=7".')
+@click.option("--max-turns", type=click.IntRange(min=1), default=12, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Run folder. A run that was interrupted there is resumed by the same command.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; default: as many as pay.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("--no-report", is_flag=True, help="Play, score and store only.")
+def bench(
+    suites: tuple[str, ...],
+    own: Path | None,
+    collectors: tuple[str, ...],
+    debtor_seat: str,
+    limit: int | None,
+    seed: int,
+    repeats: int,
+    limits: str,
+    max_turns: int,
+    out: Path,
+    workers: int | None,
+    as_json: bool,
+    no_report: bool,
+) -> None:
+    """Run collectors against debtors, score every dialogue, write a report.
+
+    \b
+    arrears bench --suite dcn --collector scripted/firm --collector scripted/adaptive \\
+        --limit 100 --seed 1 --out runs/x
+    """
+    populations = _populations(suites, own, limit)
+    plan = make_plan(
+        populations,
+        collectors=collectors,
+        debtor_seat=debtor_seat,
+        seed=seed,
+        repeats=repeats,
+        mandate=parse_mandate(limits) if limits else Mandate(),
+        max_turns=max_turns,
+        own=frozenset({own.stem} if own else ()),
+    )
+    from arrears.bench.run import run
+    from arrears.bench.terminal import RunProgress, print_report
+
+    with RunProgress() as progress:
+        result = run(plan, populations, out, workers=workers, progress=progress)

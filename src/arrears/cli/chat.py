@@ -1,0 +1,179 @@
+"""`arrears chat`: sit at the table yourself, in the terminal."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table as Grid
+
+from arrears.agents.human import HumanAgent
+from arrears.agents.registry import check_collector, check_debtor_seat, make_collector, make_debtor_seat
+from arrears.debtors.record import Debtor
+from arrears.debtors.suites import find_debtor
+from arrears.dialogue.loop import negotiate
+from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
+from arrears.dialogue.views import CollectorView, DebtorView
+from arrears.errors import ActSyntaxError, StorageError
+from arrears.rng import rng_for
+from arrears.terms import DIMENSIONS, TITLES, Mandate, Value, written
+
+_HELP = (
+    "Say something, then do something: ask(disc_ratio=5%, pmt_ratio=30%), accept(pmt_days=7), "
+    "reject(disc_ratio), several with ';', or nothing (enter). Ctrl-C leaves."
+)
+
+
+class TerminalPrompter:
+    """Talks with the person through a rich console on stderr and reads from stdin."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown = 0
+
+    def show(self, view: CollectorView | DebtorView) -> None:
+        """New messages of the other side, then the table."""
+        for heard in view.heard[self._shown :]:
+            acts = "; ".join(str(a) for a in heard.acts)
+            side = "cyan" if heard.seat == "collector" else "yellow"
+            self._console.print(
+                Panel(heard.dialogue, title=heard.seat, subtitle=acts, border_style=side)
+            )
+        self._shown = len(view.heard)
+        grid = Grid(title=f"turn {view.number} of {view.max_turns}")
+        for column in ("", "collector asks", "debtor asks", "agreed"):
+            grid.add_column(column)
+        for dim, position in zip(DIMENSIONS, view.table, strict=True):
+            grid.add_row(
+                f"{dim} ({TITLES[dim]})", *(_cell(dim, value) for value in position)
+            )
+        self._console.print(grid)
+
+    def ask(self, question: str) -> str:
+        """One line, with the question as its prompt."""
+        self._console.print(f"[bold]{question}>[/bold] ", end="")
+        return input()
+
+    def complain(self, error: ActSyntaxError) -> None:
+        """What could not be read, and how it should look."""
+        self._console.print(f"[red]{error}[/red]\n{_HELP}")
+
+
+def _cell(dim: Any, value: Value | None) -> str:
+    return "" if value is None else written(dim, value)
+
+
+@click.command()
+@click.option("--as", "seat", type=click.Choice(["collector", "debtor"]), default="collector",
+              show_default=True, help="The seat that you take.")  # fmt: skip
+@click.option("--against", default=None,
+              help="Who sits opposite: scripted/debtor, or a collector such as scripted/typical.")  # fmt: skip
+@click.option("--debtor", "debtor_id", default="debtbench-test-0001", show_default=True,
+              help="The debtor at the table: the id of a shipped suite.")  # fmt: skip
+@click.option("--seed", default=1, show_default=True, help="Luck of the built-in seat.")
+@click.option("--max-turns", default=12, show_default=True, help="Turns before the talk ends.")
+@click.option("--save", type=click.Path(path_type=Path), default=None,
+              help="Append the finished dialogue to this jsonl file.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the finished dialogue as JSON.")
+def chat(
+    seat: str,
+    against: str | None,
+    debtor_id: str,
+    seed: int,
+    max_turns: int,
+    save: Path | None,
+    as_json: bool,
+) -> None:
+    """Sit at the table yourself, in the terminal, against a built-in agent."""
+    console = Console(stderr=True)
+    debtor = find_debtor(debtor_id)
+    dialogue = _play(console, seat, against, debtor, seed, max_turns)
+    _conclude(console, dialogue, debtor)
+    line = DIALOGUE_ADAPTER.dump_json(dialogue)
+    if save is not None:
+        try:
+            with save.open("ab") as file:
+                file.write(line + b"\n")
+        except OSError as error:
+            raise StorageError(f"cannot save the dialogue to {save}: {error.strerror}") from error
+    if as_json:
+        click.echo(orjson.dumps(orjson.loads(line), option=orjson.OPT_INDENT_2).decode())
+
+
+def _play(
+    console: Console, seat: str, against: str | None, debtor: Debtor, seed: int, max_turns: int
+) -> Dialogue:
+    """Seat both sides and let them talk."""
+    person = HumanAgent("collector" if seat == "collector" else "debtor", TerminalPrompter(console))
+    rng = rng_for(seed, "chat", debtor.id)
+    console.print(_HELP)
+    if seat == "collector":
+        other = against or "scripted/debtor"
+        check_debtor_seat(other)
+        account = debtor.background
+        console.print(
+            f"You call {account.name}, {account.age}, {account.sex}: "
+            f"{account.need_coll_amt:,.2f} yuan, {account.overdue_days} days overdue."
+        )
+        specs = ("human", other)
+        seats = (person, make_debtor_seat(other, rng, debtor))
+    else:
+        other = against or "scripted/typical"
+        check_collector(other)
+        console.print(Panel(_card(debtor), title="you are"))
+        specs = (other, "human")
+        seats = (make_collector(other, rng, debtor.background, Mandate()), person)
+    return asyncio.run(
+        negotiate(
+            case=f"chat/{specs[0]}/{debtor.id}/0",
+            suite="chat",
+            debtor=debtor,
+            collector=seats[0],
+            debtor_seat=seats[1],
+            collector_spec=specs[0],
+            debtor_spec=specs[1],
+            max_turns=max_turns,
+        )
+    )
+
+
+def _card(debtor: Debtor) -> str:
+    """What the person who plays a debtor needs to know."""
+    who, money = debtor.background, debtor.finances
+    lines = [
+        f"{who.name}, {who.age}, {who.sex}. You owe {who.need_coll_amt:,.2f} yuan "
+        f"and are {who.overdue_days} days overdue.",
+        f"You have {money.assets:,.0f} yuan, earn {money.avg_daily_income:,.0f} and spend "
+        f"{money.avg_daily_expense:,.0f} a day. {money.overdue_reason.text}",
+    ]
+    if debtor.personality is not None:
+        lines.append(
+            f"You are {', '.join(debtor.personality.character)}; you speak "
+            f"{', '.join(debtor.personality.style)}."
+        )
+    if debtor.scenario is not None:
+        lines.append(debtor.scenario.story)
+    return "\n\n".join(lines)
+
+
+def _conclude(console: Console, dialogue: Dialogue, debtor: Debtor) -> None:
+    """How it ended, and what the agreement does to both sides."""
+    if dialogue.turns:
+        last = dialogue.turns[-1]
+        console.print(Panel(last.dialogue, title=f"last words: {last.seat}"))
+    if dialogue.terms is None:
+        console.print(f"No agreement ({dialogue.ending}). {dialogue.detail}")
+        return
+    from arrears.economy.position import money_of
+    from arrears.economy.projection import project
+
+    seen = project(money_of(debtor), dialogue.terms)
+    verdict = "can be kept" if seen.success else "fails: assets fall to 500 yuan or less"
+    console.print(
+        f"Agreed on {dialogue.terms}. The plan {verdict}. A quarter of the debt is back on day "
+        f"{seen.qrd}, half on day {seen.hrd}, all on day {seen.cd}; the debtor spends {seen.l1d} "
+        f"days in tier 1 and {seen.l2d} in tier 2."
+    )
