@@ -35,7 +35,9 @@ class UnknownName(UsageError):
 class BrokenFile(UsageError):
     """A file that cannot be read: where it breaks, at which field, and why."""
 
-    def __init__(self, path: Path | str, why: str, line: int | None = None, field: str = "") -> None:
+    def __init__(
+        self, path: Path | str, why: str, line: int | None = None, field: str = ""
+    ) -> None:
         self.path, self.line, self.field = Path(path), line, field
         place = f"{path}" + (f", line {line}" if line is not None else "")
         super().__init__(f"{place}: " + (f"{field}: " if field else "") + why)

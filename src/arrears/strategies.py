@@ -32,7 +32,7 @@ def load_taxonomy(path: Path | None = None) -> Mapping[Seat, Mapping[str, Strate
     try:
         raw = yaml.safe_load(source.read_text(encoding="utf-8"))
         return {
-            seat: {key: Strategy(key, row["name"], row["meaning"]) for key, row in raw[seat].items()}
+            seat: {k: Strategy(k, row["name"], row["meaning"]) for k, row in raw[seat].items()}
             for seat in ("collector", "debtor")
         }
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

@@ -154,7 +154,7 @@ class Payment(NamedTuple):
 
 def minor_units(amount: float) -> int:
     """Yuan to whole fen, half a fen rounded up in size."""
-    return int(round(amount * 100 + (1e-6 if amount >= 0 else -1e-6)))
+    return round(amount * 100 + (1e-6 if amount >= 0 else -1e-6))
 
 
 def payment_plan(

@@ -41,9 +41,7 @@ class Belief:
         income, expense = self._claims.get("income"), self._claims.get("expense")
         net = income - expense if income and expense and income > expense else None
         surplus = _posterior(self._surplus, net, c)
-        return tuple(
-            Point(exp(a), exp(s), wa * ws) for a, wa in assets for s, ws in surplus
-        )
+        return tuple(Point(exp(a), exp(s), wa * ws) for a, wa in assets for s, ws in surplus)
 
 
 def _posterior(

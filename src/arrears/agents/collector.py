@@ -1,4 +1,4 @@
-"""`scripted/lenient`, `typical`, `firm`, `adaptive`: collectors that listen, and give way by a plan.
+"""`scripted/lenient`, `typical`, `firm`, `adaptive`: they listen, and give way by a plan.
 
 They share one course of talk: make sure of the person, ask, then bargain; in between they answer
 what they hear, with warmth or with pressure as their constants say. They differ in those constants
@@ -132,7 +132,11 @@ class ScriptedCollector:
             if position.sealed is not None:
                 continue
             wish, level = position.debtor, levels[dim]
-            if wish is not None and goodness(dim, wish) <= level + 1e-9 and mandate.allows(dim, wish):
+            if (
+                wish is not None
+                and goodness(dim, wish) <= level + 1e-9
+                and mandate.allows(dim, wish)
+            ):
                 accepts.append(act("accept", dim, wish))
                 continue
             offer = _within(mandate, dim, value_at_most(dim, level))
@@ -167,7 +171,14 @@ class ScriptedCollector:
         used = self._used.get(strategy, 0)
         self._used[strategy] = used + 1
         line = CollectorLine(
-            strategy, register, impression, acts if acts != (NON,) else (), stage, used, greet, closing
+            strategy,
+            register,
+            impression,
+            acts if acts != (NON,) else (),
+            stage,
+            used,
+            greet,
+            closing,
         )
         private: dict[str, float | str | bool | None] = {"impression": impression or "none"}
         for name, amount in (facts or {}).items():

@@ -74,10 +74,18 @@ class BeliefPlan:
     def levels(self, time: float, table: Table) -> Levels:
         """The goodness of the candidate that is best by worth less distance."""
         worth = self._expected_worth()
-        asked = np.array([goodness(d, p.debtor) if p.debtor is not None else 0.0
-                          for d, p in zip(DIMENSIONS, table, strict=True)])
-        sealed = np.array([goodness(d, p.sealed) if p.sealed is not None else -1.0
-                           for d, p in zip(DIMENSIONS, table, strict=True)])
+        asked = np.array(
+            [
+                goodness(d, p.debtor) if p.debtor is not None else 0.0
+                for d, p in zip(DIMENSIONS, table, strict=True)
+            ]
+        )
+        sealed = np.array(
+            [
+                goodness(d, p.sealed) if p.sealed is not None else -1.0
+                for d, p in zip(DIMENSIONS, table, strict=True)
+            ]
+        )
         short = np.maximum(asked - self._goods, 0.0).sum(axis=1)
         broken = ((sealed >= 0) & (np.abs(self._goods - sealed) > 1e-9)).sum(axis=1)
         score = worth - 0.30 * time * short - broken

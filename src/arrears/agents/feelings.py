@@ -86,9 +86,7 @@ def after_hearing(state: State, temper: Temper, impact: Impact, c: DebtorConstan
         + (f.refusal_anger if impact.refused else 0.0)
     )
     fear_up = hurt * (
-        legal_fear * impact.legal
-        + f.pressure_fear * impact.pressure
-        + f.abuse_fear * impact.abuse
+        legal_fear * impact.legal + f.pressure_fear * impact.pressure + f.abuse_fear * impact.abuse
     )
     asked = impact.asked and not impact.repeated
     warmth = impact.warmth * (1.15 if temper.feeling else 0.9)

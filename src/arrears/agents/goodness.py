@@ -43,5 +43,5 @@ def conceded(opening: float, limit: float, time: float, beta: float) -> float:
     `time` is the share of the own horizon that has passed (clipped to 0 … 1); β < 1 is Boulware,
     β > 1 conceder (Faratin, Sierra and Jennings 1998).
     """
-    share = min(1.0, max(0.0, time)) ** (1.0 / beta)
+    share: float = min(1.0, max(0.0, time)) ** (1.0 / beta)
     return opening + (limit - opening) * share

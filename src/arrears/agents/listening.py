@@ -21,7 +21,17 @@ _WORTH_ANSWERING: Final[tuple[tuple[Impression, str], ...]] = (
 
 _AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*yuan")
 _CLAUSE = re.compile(r"[.!?;]|, (?:and|but|so) ")
-_SPENDING = ("spend", "expense", "cost", "goes on", "go on", "goes out", "eat up", "bills", "outgoing")
+_SPENDING = (
+    "spend",
+    "expense",
+    "cost",
+    "goes on",
+    "go on",
+    "goes out",
+    "eat up",
+    "bills",
+    "outgoing",
+)
 _EARNING = ("earn", "make", "making", "income", "wage", "pay", "bring", "come in", "comes in",
             "take home", "coming in", "get")  # fmt: skip
 _DAILY = ("a day", "per day", "each day", "every day", "daily", "/day", "day")

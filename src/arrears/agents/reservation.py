@@ -106,9 +106,7 @@ def demand_now(limits: Limits, dimension: Dimension, time: float) -> float:
     return conceded(limits.first[i], limits.reservation[i], time, limits.beta)
 
 
-def affordable_upfront(
-    purse: Purse, disc_ratio: float, pmt_ratio: float, pmt_days: int
-) -> bool:
+def affordable_upfront(purse: Purse, disc_ratio: float, pmt_ratio: float, pmt_days: int) -> bool:
     """Whether the debtor has the immediate payment on its day."""
     amount = upfront_amount(purse.money.need_coll_amt, disc_ratio, pmt_ratio)
     return amount <= liquid_on(purse.money, pmt_days, 0.0)

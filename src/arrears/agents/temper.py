@@ -69,4 +69,20 @@ def _drawn(draws: Draws, c: TemperConstants) -> Temper:
     traits = [
         min(1.0, max(0.0, draws.normal(c.drawn_trait_mean, c.drawn_trait_sd))) for _ in range(5)
     ]
-    return Temper(*emotions, *traits, draws.chance(0.5), draws.choice(VOICE_FAMILIES))
+    happiness, sadness, disgust, fear, surprise, anger = emotions
+    resilience, legal, financial, responsibility, credit = traits
+    return Temper(
+        happiness,
+        sadness,
+        disgust,
+        fear,
+        surprise,
+        anger,
+        resilience,
+        legal,
+        financial,
+        responsibility,
+        credit,
+        draws.chance(0.5),
+        draws.choice(VOICE_FAMILIES),
+    )

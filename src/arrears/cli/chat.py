@@ -11,10 +11,15 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 
 from arrears.agents.human import HumanAgent
-from arrears.agents.registry import check_collector, check_debtor_seat, make_collector, make_debtor_seat
+from arrears.agents.registry import (
+    check_collector,
+    check_debtor_seat,
+    make_collector,
+    make_debtor_seat,
+)
 from arrears.debtors.record import Debtor
 from arrears.debtors.suites import find_debtor
-from arrears.dialogue.loop import negotiate
+from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
 from arrears.dialogue.views import CollectorView, DebtorView
 from arrears.errors import ActSyntaxError, StorageError
@@ -47,9 +52,7 @@ class TerminalPrompter:
         for column in ("", "collector asks", "debtor asks", "agreed"):
             grid.add_column(column)
         for dim, position in zip(DIMENSIONS, view.table, strict=True):
-            grid.add_row(
-                f"{dim} ({TITLES[dim]})", *(_cell(dim, value) for value in position)
-            )
+            grid.add_row(f"{dim} ({TITLES[dim]})", *(_cell(dim, value) for value in position))
         self._console.print(grid)
 
     def ask(self, question: str) -> str:
@@ -70,7 +73,7 @@ def _cell(dim: Any, value: Value | None) -> str:
 @click.option("--as", "seat", type=click.Choice(["collector", "debtor"]), default="collector",
               show_default=True, help="The seat that you take.")  # fmt: skip
 @click.option("--against", default=None,
-              help="Who sits opposite: scripted/debtor, or a collector such as scripted/typical.")  # fmt: skip
+              help="Who sits opposite: scripted/debtor or a collector.")  # fmt: skip
 @click.option("--debtor", "debtor_id", default="debtbench-test-0001", show_default=True,
               help="The debtor at the table: the id of a shipped suite.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Luck of the built-in seat.")
@@ -119,7 +122,7 @@ def _play(
             f"{account.need_coll_amt:,.2f} yuan, {account.overdue_days} days overdue."
         )
         specs = ("human", other)
-        seats = (person, make_debtor_seat(other, rng, debtor))
+        seats: tuple[Agent, Agent] = (person, make_debtor_seat(other, rng, debtor))
     else:
         other = against or "scripted/typical"
         check_collector(other)

@@ -50,7 +50,7 @@ def debtor_health_index(
 def comprehensive_collection_index(
     CRI: Number, DHI: Number, theta: float = 2, *, reading: Reading = "published"
 ) -> Number:
-    """CCI, the F-measure of both indices; θ > 1 gives the debtor's side the greater weight (eq. 10).
+    """CCI, the F-measure of both; θ > 1 gives the debtor's side the greater weight (equation 10).
 
     0 where CRI or DHI is not positive: the formula alone is singular at CRI + θ²·DHI = 0 and would
     rank ruin above any plan beyond that.

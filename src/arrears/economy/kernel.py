@@ -18,7 +18,7 @@ FLOOR = 50_000
 TIER_2, TIER_3, TIER_4, TIER_5 = 200_000, 500_000, 1_000_000, 2_000_000
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def _days_below(
     threshold: int, base: int, surplus: int, low: int, high: int, first: int, last: int
 ) -> int:
@@ -32,7 +32,7 @@ def _days_below(
     return high - (base - threshold) // -surplus
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
 def _variance(n: int, n1: int, n2: int, n3: int, n4: int) -> float:
     """Sample variance of the tier over n days, from the days below each of the four thresholds."""
     total = 5 * n - n1 - n2 - n3 - n4
@@ -40,7 +40,7 @@ def _variance(n: int, n1: int, n2: int, n3: int, n4: int) -> float:
     return (n * squares - total * total) / (n * (n - 1))
 
 
-@njit(cache=True)
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def project_one(
     need: int, assets: int, surplus: int, disc: int, pmt: int, days: int, months: int, rate: int
 ) -> tuple[bool, float, int, int, int, int, int, float, float, int]:
@@ -70,10 +70,8 @@ def project_one(
     step = 0
     while low <= HORIZON:
         # `step` payments lie behind; the next one is on this day.
-        if step > months or months == 0:
-            following = HORIZON + 1
-        else:
-            following = days + MONTH * step
+        done = step > months or months == 0
+        following = HORIZON + 1 if done else days + MONTH * step
         high = min(following - 1, HORIZON)
         if low <= YEAR < high:
             high = YEAR
@@ -125,29 +123,28 @@ def project_one(
     return success, recovery, qrd, hrd, completed, n1, n2 - n1, atv, atv_year, lowest
 
 
-@njit(cache=True)
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def project_grid(
     moneys: NDArray[np.int64],
-    grid: NDArray[np.int64],
+    rows: NDArray[np.int64],
     success: NDArray[np.bool_],
-    recovery: NDArray[np.float64],
-    days: NDArray[np.int16],
+    days: NDArray[np.int32],
     atv: NDArray[np.float64],
     min_assets: NDArray[np.int64],
 ) -> None:
-    """Fill in every agreement of every debtor.
+    """Fill in n debtors under m agreements.
 
-    `moneys` is (n, 3), `grid` (m, 5) with disc, pmt, days, months, rate; `success`, `recovery`
-    and `min_assets` are (n, m); `days` is (5, n, m): QRD, HRD, CD, L1D, L2D; `atv` is (2, n, m):
-    over two years and over one.
+    `moneys` is (n, 3), `rows` (m, 5) with disc, pmt, days, months, rate; `success` and
+    `min_assets` are (n, m); `days` is (5, n, m): QRD, HRD, CD, L1D, L2D; `atv` is (2, n, m): over
+    two years and over one.
     """
     for i in range(moneys.shape[0]):
         need, assets, surplus = moneys[i]
-        for j in range(grid.shape[0]):
-            disc, pmt, pmt_days, months, rate = grid[j]
+        for j in range(rows.shape[0]):
+            disc, pmt, pmt_days, months, rate = rows[j]
             (
                 success[i, j],
-                recovery[i, j],
+                _,
                 days[0, i, j],
                 days[1, i, j],
                 days[2, i, j],

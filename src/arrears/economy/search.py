@@ -1,22 +1,28 @@
-"""The best agreement there is, the front of what can be had, and what an agreement left behind."""
+"""The best agreement there is, the front of what can be had, and what an agreement left behind.
+
+Every search enumerates the 5,880 legal agreements; none of it is approximate.
+"""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from arrears.economy.grid import Floats, GridProjection, legal_terms, project_all, within
+from arrears.economy.grid import Flags, Floats, GridProjection, legal_terms, project_all, within
 from arrears.economy.indices import (
     comprehensive_collection_index,
     creditor_recovery_index,
     debtor_health_index,
 )
 from arrears.economy.position import Money
-from arrears.economy.projection import Projection, project
+from arrears.economy.projection import Projection, project, project_without_agreement
 from arrears.terms import DEFAULT_FEES, Mandate, Terms
 
 Objective = Literal["cci", "recovery", "speed", "health"]
 OBJECTIVES: tuple[Objective, ...] = ("cci", "recovery", "speed", "health")
+WHOLE_GRID = Mandate()
+LONGEST = 14 + 30 * 24
+"""Days until the last payment of the slowest legal agreement."""
 
 
 class Best(NamedTuple):
@@ -35,108 +41,130 @@ class ParetoPoint(NamedTuple):
     dhi: float
 
 
-def own_cri(p: Projection) -> float:
+def own_cri(projection: Projection) -> float:
     """CRI of this one agreement: SR is 1 or 0."""
+    p = projection
     return creditor_recovery_index(float(p.success), p.recovery, p.qrd, p.hrd, p.cd)
 
 
-def own_dhi(p: Projection) -> float:
+def own_dhi(projection: Projection) -> float:
     """DHI of this one agreement."""
-    return debtor_health_index(p.l1d, p.l2d, p.atv)
+    return debtor_health_index(projection.l1d, projection.l2d, projection.atv)
 
 
-def own_cci(p: Projection) -> float:
+def own_cci(projection: Projection) -> float:
     """CCI of this one agreement; 0 where the plan fails or an index is not positive."""
-    return comprehensive_collection_index(own_cri(p), own_dhi(p)) if p.success else 0.0
+    if not projection.success:
+        return 0.0
+    return comprehensive_collection_index(own_cri(projection), own_dhi(projection))
 
 
-def value_of(p: Projection, objective: Objective) -> float:
+def value_of(projection: Projection, objective: Objective) -> float:
     """What an agreement is worth; 0 where the plan fails, whatever the objective but health.
 
-    `cci` own CCI; `recovery` share of the debt recovered; `speed` share of the longest possible
-    collection (734 days) that is saved, HRD and CD in equal parts; `health` own DHI (which a plan
-    that fails has too, and keeps).
+    `cci`: own CCI. `recovery`: share of the debt that is repaid. `speed`: share of the longest
+    legal collection (734 days) that is saved, HRD and CD in equal parts. `health`: own DHI, which
+    a plan that fails has too.
     """
     if objective == "health":
-        return own_dhi(p)
-    if not p.success:
+        return own_dhi(projection)
+    if not projection.success:
         return 0.0
     if objective == "cci":
-        return own_cci(p)
+        return own_cci(projection)
     if objective == "recovery":
-        return p.recovery
-    return 1.0 - (p.hrd + p.cd) / (2 * _LONGEST)
-
-
-_LONGEST = 14 + 30 * 24
+        return projection.recovery
+    return 1.0 - (projection.hrd + projection.cd) / (2 * LONGEST)
 
 
 def values(grid: GridProjection, objective: Objective) -> Floats:
-    """`value_of` for every agreement of a grid."""
+    """`value_of` for every agreement of a grid, bit for bit."""
     if objective == "health":
         return grid.own_dhi()
     if objective == "cci":
         return grid.own_cci()
     if objective == "recovery":
         return grid.recovery
-    return np.where(grid.success, 1.0 - (grid.hrd + grid.cd) / (2 * _LONGEST), 0.0)
+    return np.where(grid.success, 1.0 - (grid.hrd + grid.cd) / (2 * LONGEST), 0.0)
 
 
-def feasible(money: Money, fees: Mapping[int, int] = DEFAULT_FEES) -> np.ndarray:
-    """Which of the 5,880 agreements the debtor can keep; booleans in grid order."""
+def feasible(money: Money, fees: Mapping[int, int] = DEFAULT_FEES) -> Flags:
+    """Which of the 5,880 agreements the debtor can keep, in the order of `all_terms()`."""
     return project_all(money, fees).success
 
 
 def best(
     money: Money,
     objective: Objective = "cci",
-    mandate: Mandate | None = None,
+    mandate: Mandate = WHOLE_GRID,
     fees: Mapping[int, int] = DEFAULT_FEES,
 ) -> Best | None:
     """The agreement with the largest value among those that succeed within the mandate.
 
-    Ties go to the larger own CCI, then to the first in grid order (least discount, least upfront).
-    None where no agreement can be kept.
+    Equal values go to the larger own CCI, then to the larger own DHI (so ruin is still told from
+    hardship where every CCI is 0), then to the first in the order of `all_terms()`: less discount,
+    a smaller upfront share, an earlier payment, fewer months. None where nothing can be kept.
     """
-    grid = project_all(money, fees)
-    allowed = grid.success if mandate is None else grid.success & within(mandate)
-    if not allowed.any():
+    return best_in(project_all(money, fees), money, objective, mandate, fees)
+
+
+def best_in(
+    grid: GridProjection,
+    money: Money,
+    objective: Objective = "cci",
+    mandate: Mandate = WHOLE_GRID,
+    fees: Mapping[int, int] = DEFAULT_FEES,
+) -> Best | None:
+    """`best`, out of a grid that was projected before: `project_all(money, fees)`."""
+    allowed = np.flatnonzero(grid.success & within(mandate))
+    if not len(allowed):
         return None
-    worth = np.where(allowed, values(grid, objective), -np.inf)
-    tied = np.flatnonzero(worth >= worth.max() - 1e-12)
-    chosen = int(tied[np.argmax(grid.own_cci()[tied])])
-    terms = legal_terms()[chosen]
-    return Best(terms, float(worth[chosen]), project(money, terms, fees))
+    worth = values(grid, objective)[allowed]
+    tied = allowed[worth == worth.max()]
+    order = np.lexsort((tied, -grid.own_dhi()[tied], -grid.own_cci()[tied]))
+    terms = legal_terms()[int(tied[order[0]])]
+    return Best(terms, float(worth.max()), project(money, terms, fees))
 
 
 def regret(
     money: Money,
     terms: Terms | None,
     objective: Objective = "cci",
-    mandate: Mandate | None = None,
+    mandate: Mandate = WHOLE_GRID,
     fees: Mapping[int, int] = DEFAULT_FEES,
 ) -> float:
-    """Best value less this agreement's; at least 0 for agreements within the mandate.
+    """How much more the best agreement would have been worth, at least 0.
 
-    No agreement (None) has the value 0, and so has everything where nothing can be kept.
+    No agreement (None) is worth 0, in `health` the DHI of the years in which nothing is paid.
+    Where nothing can be kept there was nothing better to be had, and the regret is 0. So it is
+    where a plan outside the mandate, or in `health` one that fails or none at all, has a larger
+    value than the best that can be had.
     """
     top = best(money, objective, mandate, fees)
-    value = 0.0 if terms is None else value_of(project(money, terms, fees), objective)
-    return (top.value if top is not None else 0.0) - value
+    if top is None:
+        return 0.0
+    if terms is not None:
+        value = value_of(project(money, terms, fees), objective)
+    elif objective == "health":
+        path = project_without_agreement(money)
+        value = debtor_health_index(path.l1d, path.l2d, path.atv)
+    else:
+        value = 0.0
+    return max(0.0, top.value - value)
 
 
 def pareto_front(
-    money: Money, mandate: Mandate | None = None, fees: Mapping[int, int] = DEFAULT_FEES
+    money: Money, mandate: Mandate = WHOLE_GRID, fees: Mapping[int, int] = DEFAULT_FEES
 ) -> tuple[ParetoPoint, ...]:
     """Recovery against health: agreements that can be kept and that none beats in both.
 
-    From the largest own CRI to the largest own DHI; of equal points the first in grid order.
+    From the largest own CRI to the largest own DHI; of equal points only the first in the order of
+    `all_terms()`. Empty where nothing can be kept.
     """
     grid = project_all(money, fees)
-    allowed = grid.success if mandate is None else grid.success & within(mandate)
     cri, dhi = grid.own_cri(), grid.own_dhi()
-    order = np.flatnonzero(allowed)
-    order = order[np.lexsort((order, -dhi[order], -cri[order]))]
+    allowed = np.flatnonzero(grid.success & within(mandate))
+    order = allowed[np.lexsort((allowed, -dhi[allowed], -cri[allowed]))]
     front: list[ParetoPoint] = []
     highest = -np.inf
     for i in order:

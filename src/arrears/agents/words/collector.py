@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from arrears.agents.words.phrases import Bank, Phrase, load_bank, tidy
 from arrears.agents.words.lines import CollectorLine, Register
-from arrears.agents.words.spoken import spoken_value, sentence
+from arrears.agents.words.phrases import Bank, Phrase, load_bank, tidy
+from arrears.agents.words.spoken import sentence, spoken_value
 from arrears.debtors.record import Background
 from arrears.dialogue.acts import Act
 from arrears.rng import Draws
@@ -55,9 +55,7 @@ class CollectorVoice:
         if spoken["reject"]:
             sentences.append(sentence(spoken["reject"]))
         if spoken["ask"]:
-            lead = self._bank.pick(
-                self._draws, f"terms.lead.{line.stage or 'hold'}", self._spent
-            )
+            lead = self._bank.pick(self._draws, f"terms.lead.{line.stage or 'hold'}", self._spent)
             package = _listed(spoken["ask"])
             sentences.append(lead.say(self._draws, {**self._slots, "package": package}))
         return sentences

@@ -1,0 +1,1 @@
+"""A thousand dialogues: plan, play, store, resume, report."""

@@ -1,0 +1,272 @@
+"""The folder of a run: what is written when, and what is true after a kill at any moment.
+
+- `run.json` comes first, atomically. It is never changed.
+- `dialogues.jsonl` grows by whole lines. A kill leaves at most one torn line at its end, which is
+  cut when the run is resumed: that case is owed again.
+- Once nothing is owed it is rewritten in case order, beside itself, and moved into place in one
+  step. Until that step the old file stands, after it the new one; both hold every dialogue.
+- `scores.parquet` and `report.html` follow from the dialogues and are replaced the same way.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self
+
+import orjson
+from pydantic import ValidationError
+
+from arrears.bench.plan import FORMAT_VERSION, Plan
+from arrears.errors import BrokenFile, RunMismatch, StorageError
+
+PLAN, DIALOGUES, TIMING = "run.json", "dialogues.jsonl", "timing.jsonl"
+SCORES, REPORT, DEBTORS = "scores.parquet", "report.html", "debtors.jsonl"
+_LOCK = ".lock"
+_COPY = 1 << 20
+
+
+class Span(NamedTuple):
+    """Where one line lies in a file, its newline included; bytes."""
+
+    start: int
+    length: int
+
+
+class RunFolder:
+    """A run folder that this process alone writes. Use it as a context manager."""
+
+    def __init__(self, path: Path, plan: Plan) -> None:
+        """Make the folder or take up the run in it.
+
+        RunMismatch for a run of another plan or format version, or one that another process is
+        writing; BrokenFile for a dialogue in the middle that cannot be read; StorageError for a
+        place that cannot be written.
+        """
+        self.path = path
+        with storage(path):
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(path / _LOCK)
+        try:
+            _agree(path, plan)
+            self._dialogues = LineFile(path / DIALOGUES)
+            self._timing = LineFile(path / TIMING)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self.finished: dict[str, Span] = self._dialogues.index("case")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._dialogues.close()
+        self._timing.close()
+        os.close(self._lock)
+
+    def append(self, cases: Sequence[str], lines: Sequence[bytes], seconds: Sequence[float]) -> None:
+        """Store finished dialogues, one line each, newline included.
+
+        `seconds` is the wall-clock time of each. StorageError where the lines cannot be written
+        whole; then none of these stands and all earlier ones do.
+        """
+        spans = self._dialogues.append(lines)
+        self.finished.update(zip(cases, spans, strict=True))
+        self._timing.append(
+            [
+                b'{"case":%b,"seconds":%.6f}\n' % (orjson.dumps(case), spent)
+                for case, spent in zip(cases, seconds, strict=True)
+            ]
+        )
+
+    def lines(self, cases: Iterable[str]) -> Iterator[bytes]:
+        """The stored lines of these cases, in the order asked for."""
+        for case in cases:
+            yield self._dialogues.read(self.finished[case])
+
+    def put_in_order(self, cases: Sequence[str]) -> None:
+        """Rewrite the dialogues once, atomically, in the order of the cases.
+
+        All of them must be finished. A file that is in order already is left alone.
+        """
+        spans = [self.finished[case] for case in cases]
+        if any(a.start > b.start for a, b in zip(spans, spans[1:], strict=False)):
+            replace_file(self.path / DIALOGUES, lambda out: self._dialogues.copy(spans, out))
+            self._dialogues.close()
+            self._dialogues = LineFile(self.path / DIALOGUES)
+            self.finished = self._dialogues.index("case")
+
+
+class LineFile:
+    """A file that grows by whole lines. Opening it cuts a torn last line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with storage(path):
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self.size = os.fstat(self._fd).st_size
+            whole = self._end_of_last_line()
+            if whole < self.size:
+                os.ftruncate(self._fd, whole)
+                self.size = whole
+
+    def _end_of_last_line(self) -> int:
+        end = self.size
+        while end > 0:
+            start = max(0, end - _COPY)
+            newline = os.pread(self._fd, end - start, start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+        return 0
+
+    def index(self, key: str) -> dict[str, Span]:
+        """Where the line with each value of a JSON key lies. BrokenFile with its line number."""
+        found: dict[str, Span] = {}
+        at = 0
+        with open(self._fd, "rb", closefd=False) as file:
+            file.seek(0)
+            for number, line in enumerate(file, 1):
+                try:
+                    name = orjson.loads(line)[key]
+                except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                    why = f"not a stored dialogue; remove this line to play it again ({error})"
+                    raise BrokenFile(self._path, why, line=number) from None
+                if name in found:
+                    raise BrokenFile(
+                        self._path, f"{name} is stored twice; remove this line", line=number
+                    )
+                found[name] = Span(at, len(line))
+                at += len(line)
+        return found
+
+    def append(self, lines: Sequence[bytes]) -> list[Span]:
+        """Write lines at the end, all or none. StorageError where they cannot be written."""
+        data = b"".join(lines)
+        done = 0
+        try:
+            while done < len(data):
+                done += os.write(self._fd, data[done:])
+        except OSError as error:
+            os.ftruncate(self._fd, self.size)
+            raise cannot_write(self._path, error) from error
+        spans = []
+        for line in lines:
+            spans.append(Span(self.size, len(line)))
+            self.size += len(line)
+        return spans
+
+    def read(self, span: Span) -> bytes:
+        """One line, its newline included."""
+        return os.pread(self._fd, span.length, span.start)
+
+    def copy(self, spans: Sequence[Span], out: BinaryIO) -> None:
+        """Write the lines in the order given, never holding more than one."""
+        for span in spans:
+            out.write(self.read(span))
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._fd)
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan that a run folder was made by.
+
+    RunMismatch where there is none or its format version is not this one; BrokenFile where it
+    cannot be read.
+    """
+    path = folder / PLAN
+    try:
+        raw = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise RunMismatch(f"{folder} is not a run folder: it has no {PLAN}") from None
+    except OSError as error:
+        raise BrokenFile(path, error.strerror or str(error)) from error
+    except orjson.JSONDecodeError as error:
+        raise BrokenFile(path, f"not JSON: {error}") from None
+    version = raw.get("format") if isinstance(raw, dict) else None
+    if version != FORMAT_VERSION:
+        raise RunMismatch(
+            f"{folder} has format version {version}, this arrears reads {FORMAT_VERSION}; "
+            "use the arrears that wrote it, or another --out"
+        )
+    try:
+        return Plan.model_validate_json(orjson.dumps(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BrokenFile(path, first["msg"], field=field) from None
+
+
+def _agree(folder: Path, plan: Plan) -> None:
+    """Store the plan, or see that the stored one is the same."""
+    path = folder / PLAN
+    if not path.exists():
+        if (folder / DIALOGUES).exists():
+            raise RunMismatch(f"{folder} holds dialogues but no {PLAN}; choose another --out")
+        text = orjson.dumps(
+            plan.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        )
+        replace_file(path, lambda out: out.write(text))
+        return
+    stored = read_plan(folder)
+    differing = stored.differences(plan)
+    if differing:
+        rows = "\n".join(f"  {f}: {getattr(stored, f)} there, {getattr(plan, f)} asked" for f in differing)
+        raise RunMismatch(
+            f"{folder} holds another run; it differs in {', '.join(differing)}:\n{rows}\n"
+            "resume it with its own configuration, or choose another --out"
+        )
+
+
+def _lock(path: Path) -> int:
+    """A lock that is held while this process lives. RunMismatch if another has it.
+
+    A record lock and not `flock`: worker processes inherit the latter, and one that outlives its
+    killed parent by a moment would keep the run from being resumed.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        os.close(fd)
+        raise RunMismatch(f"{path.parent} is being written by another process") from None
+    return fd
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file beside its place and move it there in one step.
+
+    Whatever happens on the way, `path` is either what it was or the whole new file.
+    """
+    new = path.with_name(f".{path.name}.new")
+    with storage(path):
+        try:
+            with open(new, "wb") as out:
+                write(out)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(new, path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def storage(path: Path) -> Iterator[None]:
+    """Turns a failing disk into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> StorageError:
+    """What to tell about a file that could not be written."""
+    why = error.strerror or str(error)
+    return StorageError(
+        f"cannot write {path}: {why}. Finished dialogues are kept; make room or choose a folder "
+        "that can be written, then resume with the same command"
+    )

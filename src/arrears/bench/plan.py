@@ -1,0 +1,172 @@
+"""What a run is to play: suites, seats and seeds, and the cases that follow from them.
+
+Two equal plans give the same dialogues. The plan is stored in `run.json` before the first word is
+spoken; a run is resumed by exactly that plan or not at all.
+"""
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+import arrears
+from arrears.agents.registry import check_collector, check_debtor_seat
+from arrears.debtors.record import Debtor, Record
+from arrears.errors import UsageError
+from arrears.terms import Mandate
+
+FORMAT_VERSION = 1
+"""Of the run folder. Raised when an older folder can no longer be read as it was meant."""
+# Everything that has a say in what is said at the table.
+_RULES = ("terms.py", "rng.py", "strategies.py", "strategies.yaml", "economy", "dialogue", "agents")
+
+Populations = Mapping[str, tuple[Debtor, ...]]
+
+
+class SuiteUse(Record):
+    """The debtors that a run takes from one suite."""
+
+    name: str
+    """The suite, or the stem of an own file of debtors."""
+    debtors: Annotated[int, Field(ge=1)]
+    """How many of its debtors play, from the first on."""
+    digest: str
+    """SHA-256 over their records, one line of JSON each."""
+    own: bool = False
+    """Whether they come from a file; then the folder keeps a copy of it."""
+
+
+class Plan(Record):
+    """A whole run, as it is stored in `run.json`."""
+
+    format: int = FORMAT_VERSION
+    """Format version of the folder."""
+    arrears: str
+    """Version of the package."""
+    rules: str
+    """SHA-256 over the code and data that decide what is said."""
+    versions: dict[str, str]
+    """Of Python and numpy, for the record; they may differ when a run is resumed."""
+    seed: int
+    """The root of every random number's address."""
+    suites: Annotated[tuple[SuiteUse, ...], Field(min_length=1)]
+    """The debtors, suite by suite."""
+    collectors: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Specs of the collector seats."""
+    debtor_seat: str
+    """Spec of the debtors' seat."""
+    repeats: Annotated[int, Field(ge=1)]
+    """How often each pair of seats meets."""
+    mandate: Mandate
+    """The creditor's limits."""
+    max_turns: Annotated[int, Field(ge=1)]
+    """Exchanges after which a talk ends without agreement."""
+
+    def differences(self, other: "Plan") -> list[str]:
+        """Names of the fields in which the two would not play the same run."""
+        fields = [f for f in type(self).model_fields if f != "versions"]
+        return [f for f in fields if getattr(self, f) != getattr(other, f)]
+
+
+class Case(NamedTuple):
+    """One negotiation to be held."""
+
+    suite: str
+    collector: str
+    position: int
+    """Of the debtor within the suite's debtors that play."""
+    debtor_id: str
+    repeat: int
+    """From 1."""
+
+    @property
+    def id(self) -> str:
+        """`suite/collector/debtor/repeat`, unique within a run."""
+        return f"{self.suite}/{self.collector}/{self.debtor_id}/{self.repeat}"
+
+
+def make_plan(
+    populations: Populations,
+    *,
+    collectors: Sequence[str],
+    debtor_seat: str = "scripted/debtor",
+    seed: int = 1,
+    repeats: int = 1,
+    mandate: Mandate | None = None,
+    max_turns: int = 12,
+    own: frozenset[str] = frozenset(),
+) -> Plan:
+    """The plan for these debtors and seats.
+
+    `own` names the populations that come from files. UnknownName for a seat that does not exist,
+    UsageError for a collector or a debtor named twice, an empty population, or a number below 1.
+    """
+    for spec in collectors:
+        check_collector(spec)
+    check_debtor_seat(debtor_seat)
+    if len(set(collectors)) < len(collectors):
+        raise UsageError("each --collector may be named once; use --repeats to play it again")
+    for name, number in (("repeats", repeats), ("max-turns", max_turns)):
+        if number < 1:
+            raise UsageError(f"--{name} must be at least 1, not {number}")
+    return Plan(
+        arrears=arrears.__version__,
+        rules=rules_digest(),
+        versions={"python": platform.python_version(), "numpy": np.__version__},
+        seed=seed,
+        suites=tuple(_use(name, debtors, name in own) for name, debtors in populations.items()),
+        collectors=tuple(collectors),
+        debtor_seat=debtor_seat,
+        repeats=repeats,
+        mandate=mandate or Mandate(),
+        max_turns=max_turns,
+    )
+
+
+def _use(name: str, debtors: Sequence[Debtor], own: bool) -> SuiteUse:
+    if not debtors:
+        raise UsageError(f"{name} has no debtors")
+    seen: set[str] = set()
+    digest = sha256()
+    for debtor in debtors:
+        if debtor.id in seen:
+            raise UsageError(f"{name}: debtor id {debtor.id!r} occurs twice")
+        seen.add(debtor.id)
+        digest.update(debtor.model_dump_json().encode() + b"\n")
+    return SuiteUse(name=name, debtors=len(debtors), digest=digest.hexdigest(), own=own)
+
+
+def cases_of(plan: Plan, populations: Populations) -> Iterator[Case]:
+    """Every case of a plan in the order in which a complete run stores them."""
+    for suite in plan.suites:
+        for collector in plan.collectors:
+            for repeat in range(1, plan.repeats + 1):
+                for position, debtor in enumerate(populations[suite.name]):
+                    yield Case(suite.name, collector, position, debtor.id, repeat)
+
+
+@cache
+def rules_digest() -> str:
+    """SHA-256 over the shipped code and data that decide what is said at the table."""
+    digest = sha256()
+    root = resources.files("arrears")
+    for name in _RULES:
+        for path, source in sorted(_sources(root / name, name)):
+            digest.update(f"{path}\n".encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(node: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    if node.is_file():
+        if Path(path).suffix in (".py", ".yaml"):
+            yield path, node
+    elif node.is_dir():
+        for child in node.iterdir():
+            yield from _sources(child, f"{path}/{child.name}")
