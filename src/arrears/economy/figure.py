@@ -34,7 +34,7 @@ def draw_plans(
 
     if not plans:
         raise UsageError("nothing to draw: give at least one plan")
-    width = 1.1 + 3.9 * len(plans)
+    width = 1.1 + max(5.0, 3.9 * len(plans))
     figure = Figure(figsize=(width, 4.6), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(plans), sharey=True, squeeze=False)[0]
@@ -54,7 +54,7 @@ def draw_plans(
         labelcolor=_INK,
     )
     if title:
-        figure.suptitle(title, x=0.012, ha="left", color=_INK, fontsize=12.5, fontweight="semibold")
+        figure.suptitle(title, x=0.012, ha="left", color=_INK, fontsize=12.5, fontweight="bold")
     return figure
 
 
@@ -112,7 +112,7 @@ def _lines(panel: Any, money: Money, terms: Terms, fees: Mapping[int, int]) -> N
         lw=0,
         marker="o",
         ms=2.6,
-        label="assets at or below 500: the plan fails",
+        label="500 or less: the plan fails",
     )
 
 
@@ -124,7 +124,7 @@ def _caption(panel: Any, money: Money, terms: Terms, fees: Mapping[int, int]) ->
         loc="left",
         color=_INK if p.success else _FAILED,
         fontsize=11,
-        fontweight="semibold",
+        fontweight="bold",
         pad=20,
     )
     rest = (
@@ -138,7 +138,7 @@ def _caption(panel: Any, money: Money, terms: Terms, fees: Mapping[int, int]) ->
 def _axes(panel: Any, low: float, high: float) -> None:
     panel.set_xlim(0, HORIZON)
     panel.set_ylim(low, high)
-    panel.set_xticks([0, 180, 365, 545, 730])
+    panel.set_xticks([0, 180, 365, 545, 720])
     panel.set_xlabel("day", color=_QUIET)
     panel.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     panel.tick_params(colors=_QUIET, length=0, labelsize=8.5)
