@@ -4,12 +4,16 @@ A person who types an agreement means that one, so nothing is snapped here: a va
 legal is an error which lists the legal ones. What models write is read by the dialogue's parser.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from arrears.errors import TermsError
 from arrears.terms import (
     DIMENSIONS,
     GRID,
     RATIOS,
     Dimension,
+    Mandate,
     Terms,
     Value,
     dimension_named,
@@ -39,6 +43,31 @@ def parse_terms(text: str) -> Terms:
         raise TermsError(f"terms without {', '.join(missing)}; write terms like {_SHAPE}")
     disc, pmt, days, months = (found[d] for d in DIMENSIONS)
     return Terms(float(disc), float(pmt), int(days), int(months))
+
+
+_LIMITS: Mapping[str, Dimension] = {
+    "max_disc_ratio": "disc_ratio",
+    "min_pmt_ratio": "pmt_ratio",
+    "max_pmt_days": "pmt_days",
+    "max_inst_prds": "inst_prds",
+}
+
+
+def parse_mandate(text: str) -> Mandate:
+    """The creditor's limits from `max_disc_ratio=10%,max_inst_prds=12`; those not named are open.
+
+    Values as for `parse_terms`. TermsError where a name is unknown or given twice, or a value is
+    not legal.
+    """
+    found: dict[str, Value] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or name not in _LIMITS:
+            raise TermsError(f"{part!r} is no limit; the limits are {', '.join(_LIMITS)}")
+        if name in found:
+            raise TermsError(f"{name} is given twice")
+        found[name] = _legal_value(_LIMITS[name], value)
+    return replace(Mandate(), **found)  # type: ignore[arg-type]
 
 
 def _legal_value(dimension: Dimension, text: str) -> Value:

@@ -52,10 +52,10 @@ class RunFolder:
             _agree(path, plan)
             self._dialogues = LineFile(path / DIALOGUES)
             self._timing = LineFile(path / TIMING)
+            self.finished: dict[str, Span] = self._dialogues.index("case")
         except BaseException:
             os.close(self._lock)
             raise
-        self.finished: dict[str, Span] = self._dialogues.index("case")
 
     def __enter__(self) -> Self:
         return self
@@ -98,40 +98,46 @@ class RunFolder:
             self.finished = self._dialogues.index("case")
 
 
-class LineFile:
-    """A file that grows by whole lines. Opening it cuts a torn last line."""
+class LineReader:
+    """A file of whole lines, read by place. Use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
+        """BrokenFile where it cannot be opened."""
         self._path = path
-        with storage(path):
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            self.size = os.fstat(self._fd).st_size
-            whole = self._end_of_last_line()
-            if whole < self.size:
-                os.ftruncate(self._fd, whole)
-                self.size = whole
+        try:
+            self._fd = self._open()
+        except OSError as error:
+            raise BrokenFile(path, error.strerror or str(error)) from error
 
-    def _end_of_last_line(self) -> int:
-        end = self.size
-        while end > 0:
-            start = max(0, end - _COPY)
-            newline = os.pread(self._fd, end - start, start).rfind(b"\n")
-            if newline >= 0:
-                return start + newline + 1
-            end = start
-        return 0
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDONLY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._fd)
 
     def index(self, key: str) -> dict[str, Span]:
-        """Where the line with each value of a JSON key lies. BrokenFile with its line number."""
+        """Where the line with each value of a JSON key lies; a torn last line is passed over.
+
+        BrokenFile, with the line's number, for any other line that cannot be read.
+        """
         found: dict[str, Span] = {}
         at = 0
         with open(self._fd, "rb", closefd=False) as file:
             file.seek(0)
             for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
                 try:
                     name = orjson.loads(line)[key]
                 except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                    why = f"not a stored dialogue; remove this line to play it again ({error})"
+                    why = f"not a stored dialogue ({error}); remove this line to play it again"
                     raise BrokenFile(self._path, why, line=number) from None
                 if name in found:
                     raise BrokenFile(
@@ -141,6 +147,27 @@ class LineFile:
                 at += len(line)
         return found
 
+    def read(self, span: Span) -> bytes:
+        """One line, its newline included."""
+        return os.pread(self._fd, span.length, span.start)
+
+
+class LineFile(LineReader):
+    """A file that grows by whole lines. Opening it makes it and cuts a torn last line."""
+
+    def __init__(self, path: Path) -> None:
+        """StorageError where it cannot be written."""
+        self._path = path
+        with storage(path):
+            self._fd = self._open()
+
+    def _open(self) -> int:
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._size = _end_of_last_line(fd)
+        if self._size < os.fstat(fd).st_size:
+            os.ftruncate(fd, self._size)
+        return fd
+
     def append(self, lines: Sequence[bytes]) -> list[Span]:
         """Write lines at the end, all or none. StorageError where they cannot be written."""
         data = b"".join(lines)
@@ -148,27 +175,33 @@ class LineFile:
         try:
             while done < len(data):
                 done += os.write(self._fd, data[done:])
-        except OSError as error:
-            os.ftruncate(self._fd, self.size)
-            raise cannot_write(self._path, error) from error
+        except BaseException as error:
+            os.ftruncate(self._fd, self._size)
+            if isinstance(error, OSError):
+                raise cannot_write(self._path, error) from error
+            raise
         spans = []
         for line in lines:
-            spans.append(Span(self.size, len(line)))
-            self.size += len(line)
+            spans.append(Span(self._size, len(line)))
+            self._size += len(line)
         return spans
-
-    def read(self, span: Span) -> bytes:
-        """One line, its newline included."""
-        return os.pread(self._fd, span.length, span.start)
 
     def copy(self, spans: Sequence[Span], out: BinaryIO) -> None:
         """Write the lines in the order given, never holding more than one."""
         for span in spans:
             out.write(self.read(span))
 
-    def close(self) -> None:
-        """Give the file back."""
-        os.close(self._fd)
+
+def _end_of_last_line(fd: int) -> int:
+    """Where the last whole line of a file ends."""
+    end = os.fstat(fd).st_size
+    while end > 0:
+        start = max(0, end - _COPY)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
 
 
 def read_plan(folder: Path) -> Plan:
@@ -214,7 +247,10 @@ def _agree(folder: Path, plan: Plan) -> None:
     stored = read_plan(folder)
     differing = stored.differences(plan)
     if differing:
-        rows = "\n".join(f"  {f}: {getattr(stored, f)} there, {getattr(plan, f)} asked" for f in differing)
+        rows = "\n".join(
+            f"  {field}: {getattr(stored, field)} there, {getattr(plan, field)} asked"
+            for field in differing
+        )
         raise RunMismatch(
             f"{folder} holds another run; it differs in {', '.join(differing)}:\n{rows}\n"
             "resume it with its own configuration, or choose another --out"

@@ -134,13 +134,19 @@ def _use(name: str, debtors: Sequence[Debtor], own: bool) -> SuiteUse:
     if not debtors:
         raise UsageError(f"{name} has no debtors")
     seen: set[str] = set()
-    digest = sha256()
     for debtor in debtors:
         if debtor.id in seen:
             raise UsageError(f"{name}: debtor id {debtor.id!r} occurs twice")
         seen.add(debtor.id)
+    return SuiteUse(name=name, debtors=len(debtors), digest=digest_of(debtors), own=own)
+
+
+def digest_of(debtors: Sequence[Debtor]) -> str:
+    """SHA-256 over records, one line of JSON each."""
+    digest = sha256()
+    for debtor in debtors:
         digest.update(debtor.model_dump_json().encode() + b"\n")
-    return SuiteUse(name=name, debtors=len(debtors), digest=digest.hexdigest(), own=own)
+    return digest.hexdigest()
 
 
 def cases_of(plan: Plan, populations: Populations) -> Iterator[Case]:

@@ -9,7 +9,7 @@ from arrears.bench.plan import Populations, make_plan
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import SUITES, load_suite
 from arrears.errors import UsageError
-from arrears.terms import Mandate
+from arrears.terms_text import parse_mandate
 
 
 @click.command()
@@ -66,7 +66,7 @@ def bench(
         debtor_seat=debtor_seat,
         seed=seed,
         repeats=repeats,
-        mandate=parse_mandate(limits) if limits else Mandate(),
+        mandate=parse_mandate(limits),
         max_turns=max_turns,
         own=frozenset({own.stem} if own else ()),
     )

@@ -5,15 +5,11 @@ says which strategy the words amount to. Both know nothing of the seat's own lab
 a built-in agent, a model and a person alike. The cues are data (`tone.yaml`).
 """
 
-from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
-from importlib import resources
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import yaml
-
-from arrears.errors import BrokenFile
-from arrears.strategies import Seat, strategies
+from arrears.dialogue.cues import Lexicon, Mark, load_lexicon, plain_words
+from arrears.strategies import Seat
 
 
 class Tone(NamedTuple):
@@ -70,23 +66,125 @@ class Tone(NamedTuple):
     compliance: float = 0.0
     """A quick yes to everything."""
     abuse_count: int = 0
-    """Number of abusive cues, each also in `abuse`."""
+    """Number of abusive cues heard, not counting negated ones."""
     words: int = 0
-    """Length in words (for Chinese, in characters)."""
+    """Length in words; in characters where the text is Chinese."""
 
 
-Cue = tuple[tuple[int, float], ...]
-# Children by next word, the cue that ends here, and its length in words.
-Node = tuple[dict[str, "Node"], Cue | None]
+TONES: Final = Tone._fields[:-2]
+_COUNT: Final = len(TONES)
+_RESPECT, _ABUSE, _QUESTION, _ANGER = map(
+    TONES.index, ("respect", "abuse", "question", "anger")
+)
+_REACH: Final = 4  # words a negation reaches, itself included: "not going to threaten"
+_NEGATED: Final = 0.1  # what a negated cue still weighs: the thing was mentioned
 
-_TONES: Final = Tone._fields[:-2]
-# Marks within the word pass that are no tones: what is asked about, a request, a negation.
-_TOPIC, _ASKING, _NEGATION, _OR = range(len(_TONES), len(_TONES) + 4)
-_MARKS: Final = (*_TONES, "topic", "asking", "negation", "or")
-_ABUSE: Final = _TONES.index("abuse")
-_QUESTION: Final = _TONES.index("question")
-_RESPECT: Final = _TONES.index("respect")
-_ANGER: Final = _TONES.index("anger")
-_REACH = 4  # a negation covers this many positions, itself included
-_NEGATED = 0.1  # what is left of a negated cue
-_PLAIN = str.maketrans("!;:\n—–’‘“”\"()[]{}*_/…。！；？，：、", "... ..''         ...?,., ".ljust(0) or None) if False else None  # noqa: E501
+
+@cache
+def _lexicon() -> Lexicon:
+    return load_lexicon(TONES)
+
+
+@lru_cache(maxsize=8192)
+def hear(text: str) -> Tone:
+    """The tone of a message in English or Chinese. Pure: the same text always sounds the same."""
+    levels = [0.0] * _COUNT
+    lexicon = _lexicon()
+    words = plain_words(text)
+    abused = _listen(words, lexicon, levels)
+    length = len(words)
+    if not text.isascii() and max(text) >= "\u3400":
+        more, length = _listen_chinese(text, lexicon, levels)
+        abused += more
+    if levels[_ANGER]:
+        levels[_ANGER] += 0.08 * text.count("!")
+    levels[_RESPECT] = max(0.0, levels[_RESPECT] - levels[_ABUSE])
+    return Tone(*[level if level < 1.0 else 1.0 for level in levels], abused, length)
+
+
+def recognise(text: str, seat: Seat) -> str:
+    """Key of the strategy of that seat that the words amount to.
+
+    The strategy whose weighted tones sum highest; the seat's default where nothing is heard.
+    """
+    tone = hear(text)
+    rule = _lexicon().rules[seat]
+    best, key = rule.floor, rule.default
+    for strategy, weights in rule.scores:
+        score = 0.0
+        for index, weight in weights:
+            score += weight * tone[index]
+        if score > best:
+            best, key = score, strategy
+    return key
+
+
+def _listen(words: list[str], lexicon: Lexicon, levels: list[float]) -> int:
+    """Add the cues of a sequence of words to the levels; the number of abusive ones.
+
+    At each place the longest phrase counts, and its words are spent. A question counts as such
+    where what is asked about (`topic`) and the asking stand in one sentence.
+    """
+    roots = lexicon.roots
+    words.append(".")
+    at, end, negated, abused, topic, asking = 0, len(words), 0, 0, 0.0, False
+    while at < end:
+        node = roots.get(words[at])
+        if node is None:
+            at += 1
+            continue
+        cue, after, stop = None, at + 1, at + 1
+        while node is not None:
+            children, here = node
+            if here is not None:
+                cue, stop = here, after
+            if not children or after >= end:
+                break
+            node = children.get(words[after])
+            after += 1
+        if cue is None:
+            at += 1
+            continue
+        mark, weighed = cue
+        if weighed:
+            share = 1.0 if at >= negated else _NEGATED
+            for index, weight in weighed:
+                levels[index] += share * weight
+                if index == _ABUSE and at >= negated:
+                    abused += 1
+        if mark:
+            if mark == Mark.NEGATION:
+                negated = at + _REACH
+            elif mark == Mark.TOPIC:
+                topic += 0.35
+            elif mark == Mark.ASKING:
+                asking = True
+            elif mark == Mark.OR:
+                negated = at + _REACH if negated else 0
+            else:
+                negated = 0
+                if mark != Mark.CLAUSE:
+                    if asking or mark == Mark.QUESTION:
+                        levels[_QUESTION] += topic
+                    topic, asking = 0.0, False
+        at = stop
+    words.pop()
+    return abused
+
+
+def _listen_chinese(text: str, lexicon: Lexicon, levels: list[float]) -> tuple[int, int]:
+    """The same by substrings, for text without spaces; abusive cues and length in characters."""
+    abused, topic, asking = 0, 0.0, False
+    for cue, (mark, weighed) in lexicon.chinese:
+        place = text.find(cue)
+        if place < 0:
+            continue
+        denied = any(no in text[max(0, place - 3) : place] for no in "不没别勿")
+        for index, weight in weighed:
+            levels[index] += weight * (_NEGATED if denied else 1.0)
+            abused += index == _ABUSE and not denied
+        topic += 0.35 * (mark == Mark.TOPIC)
+        asking |= mark == Mark.ASKING
+    if asking or "?" in text or "？" in text:
+        levels[_QUESTION] += topic
+    return abused, sum(char >= "\u3400" for char in text)

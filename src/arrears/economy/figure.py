@@ -111,7 +111,7 @@ def _lines(panel: Any, money: Money, terms: Terms, fees: Mapping[int, int]) -> N
         color=_FAILED,
         lw=0,
         marker="o",
-        ms=2.6,
+        ms=2.0,
         label="500 or less: the plan fails",
     )
 

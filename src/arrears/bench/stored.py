@@ -1,0 +1,79 @@
+"""A stored run read back: its plan, its debtors, its scores and any of its dialogues."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from arrears.bench.folder import DEBTORS, DIALOGUES, SCORES, LineReader, Span, read_plan
+from arrears.bench.plan import Plan, Populations, cases_of, digest_of
+from arrears.bench.play import Player
+from arrears.bench.scores import read_scores
+from arrears.debtors.record import Debtor
+from arrears.debtors.store import read_debtors
+from arrears.debtors.suites import load_suite
+from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
+from arrears.errors import RunMismatch
+from arrears.scoring.row import Row
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run folder as it is now, complete or not. Nothing is written."""
+
+    path: Path
+    plan: Plan
+    populations: Populations
+    rows: list[Row]
+    """In case order."""
+    planned: int
+    """Dialogues of the whole plan."""
+    spans: Mapping[str, Span]
+    """Where each dialogue lies in the folder's dialogues."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every case of the plan has been played."""
+        return len(self.rows) == self.planned
+
+    def dialogue(self, case: str) -> Dialogue:
+        """One dialogue, read now."""
+        with LineReader(self.path / DIALOGUES) as file:
+            return DIALOGUE_ADAPTER.validate_json(file.read(self.spans[case]))
+
+    def debtor(self, suite: str, debtor_id: str) -> Debtor:
+        """One debtor of the run."""
+        return next(d for d in self.populations[suite] if d.id == debtor_id)
+
+
+def open_run(path: Path) -> StoredRun:
+    """Read a run back.
+
+    Scores come from the folder where they cover what is stored, and are made from the dialogues
+    where they do not. RunMismatch for a folder that is no run, or whose debtors are not those that
+    this version ships; BrokenFile where something cannot be read.
+    """
+    plan = read_plan(path)
+    populations = {use.name: _debtors(path, plan, use.name) for use in plan.suites}
+    cases = list(cases_of(plan, populations))
+    if not (path / DIALOGUES).exists():
+        raise RunMismatch(f"{path} holds no dialogues yet")
+    with LineReader(path / DIALOGUES) as file:
+        spans = file.index("case")
+        there = [case for case in cases if case.id in spans]
+        rows = read_scores(path) if (path / SCORES).exists() else []
+        if [row.case for row in rows] != [case.id for case in there]:
+            player = Player(plan, populations)
+            rows = [player.rescore(case, file.read(spans[case.id])) for case in there]
+    return StoredRun(path, plan, populations, rows, len(cases), spans)
+
+
+def _debtors(path: Path, plan: Plan, name: str) -> tuple[Debtor, ...]:
+    use = next(use for use in plan.suites if use.name == name)
+    everyone = tuple(read_debtors(path / DEBTORS)) if use.own else load_suite(name, "test")
+    debtors = everyone[: use.debtors]
+    if digest_of(debtors) != use.digest:
+        raise RunMismatch(
+            f"the debtors of {name} are not those that {path} was played with; "
+            "read it with the arrears that wrote it"
+        )
+    return debtors
