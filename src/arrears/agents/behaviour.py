@@ -209,8 +209,6 @@ class BeliefConstants:
     surplus_sd: float
     claim_factor: float
     claim_sd: float
-    points: int
-    reach: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ the debtor, and what the debtor asks is accepted up to it.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -61,9 +62,7 @@ class BeliefPlan:
         self._debt = need_coll_amt
         self._belief = Belief(need_coll_amt, b)
         self._grid = candidate_grid(mandate)
-        self._goods = np.array(
-            [[goodness(d, getattr(t, d)) for d in DIMENSIONS] for t in self._grid.terms]
-        )
+        self._goods = _goodness_of(mandate)
         self._worth: np.ndarray | None = None
 
     def hear(self, facts: Mapping[str, float]) -> None:
@@ -97,3 +96,13 @@ class BeliefPlan:
             points = self._belief.points()
             self._worth = self._grid.expected_own_cci(self._debt, points)
         return self._worth
+
+
+@cache
+def _goodness_of(mandate: Mandate) -> np.ndarray:
+    """The candidates on the scale of goodness, shape (candidates, 4)."""
+    from arrears.economy.candidates import candidate_grid
+
+    return np.array(
+        [[goodness(d, getattr(t, d)) for d in DIMENSIONS] for t in candidate_grid(mandate).terms]
+    )

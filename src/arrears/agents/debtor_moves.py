@@ -50,7 +50,7 @@ STRATEGIES = (
 def propensities(moment: Moment, last: str, c: StrategyConstants) -> tuple[float, ...]:
     """Softmax weights (unnormalised) of the strategies, in the order of `STRATEGIES`."""
     state, temper, impact = moment.state, moment.temper, moment.impact
-    drivers = {
+    drivers = {  # in the order of DRIVERS
         "bias": 1.0,
         "anger": state.anger / 10,
         "fear": state.fear / 10,

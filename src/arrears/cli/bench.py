@@ -27,7 +27,9 @@ from arrears.terms_text import parse_mandate
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N debtors of each suite.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--mandate", "limits", default="", help='Such as "max_disc_ratio=10%,max_pmt_days=7".')
+@click.option(
+    "--mandate", "limits", default="", help='Such as "max_disc_ratio=10%,max_pmt_days=7".'
+)
 @click.option("--max-turns", type=click.IntRange(min=1), default=12, show_default=True)
 @click.option(
     "--out",

@@ -18,7 +18,7 @@ from arrears.agents.registry import (
     make_debtor_seat,
 )
 from arrears.debtors.record import Debtor
-from arrears.debtors.suites import find_debtor
+from arrears.debtors.pick import pick_debtor
 from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
 from arrears.dialogue.views import CollectorView, DebtorView
@@ -92,7 +92,7 @@ def chat(
 ) -> None:
     """Sit at the table yourself, in the terminal, against a built-in agent."""
     console = Console(stderr=True)
-    debtor = find_debtor(debtor_id)
+    debtor = pick_debtor(debtor_id)
     dialogue = _play(console, seat, against, debtor, seed, max_turns)
     _conclude(console, dialogue, debtor)
     line = DIALOGUE_ADAPTER.dump_json(dialogue)

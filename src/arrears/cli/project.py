@@ -89,16 +89,9 @@ def _whose(debtor: str | None, amounts: tuple[float | None, ...]) -> tuple[str, 
         return "your debtor", money_from(debt, assets, income - expense)
     if len(missing) < len(_AMOUNTS):
         raise UsageError(f"give a DEBTOR or {', '.join(_AMOUNTS)}, not both")
-    from arrears.debtors.store import read_debtors
-    from arrears.debtors.suites import find_debtor
+    from arrears.debtors.pick import pick_debtor
 
-    path, _, line = debtor.rpartition(":")
-    if not path.endswith(".jsonl"):
-        return debtor, money_of(find_debtor(debtor))
-    people = read_debtors(Path(path))
-    if not line.isdigit() or not 1 <= int(line) <= len(people):
-        raise UsageError(f"{path} has debtors 1 to {len(people)}, not {line!r}")
-    record = people[int(line) - 1]
+    record = pick_debtor(debtor)
     return record.id, money_of(record)
 
 

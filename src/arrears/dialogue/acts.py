@@ -26,11 +26,14 @@ class Act:
     """The value as it was written, where that was not legal (off the grid or out of range)."""
 
     def __str__(self) -> str:
-        if self.dim is None:
-            return self.kind if self.kind == "non" else f"{self.kind}()"
-        if self.value is None:
-            return f"{self.kind}({self.dim})"
-        return f"{self.kind}({self.dim}={written(self.dim, self.value)})"
+        return _text(self.kind, self.dim, self.value)
+
+
+@cache
+def _text(kind: Kind, dim: Dimension | None, value: Value | None) -> str:
+    if dim is None:
+        return kind if kind == "non" else f"{kind}()"
+    return f"{kind}({dim})" if value is None else f"{kind}({dim}={written(dim, value)})"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Measurements of arrears, each a script: `python -m benchmarks.NAME`."""
