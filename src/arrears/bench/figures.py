@@ -135,7 +135,8 @@ def outcomes(groups: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
 
 
 def satisfaction_and_recovery(
-    panels: Mapping[str, Mapping[tuple[float, float], int]], means: Mapping[str, tuple[float, float]]
+    panels: Mapping[str, Mapping[tuple[float, float], int]],
+    means: Mapping[str, tuple[float, float]],
 ) -> str:
     """Discs at (user satisfaction, share of the debt recovered), as large as they are frequent.
 

@@ -65,7 +65,9 @@ class RunFolder:
         self._timing.close()
         os.close(self._lock)
 
-    def append(self, cases: Sequence[str], lines: Sequence[bytes], seconds: Sequence[float]) -> None:
+    def append(
+        self, cases: Sequence[str], lines: Sequence[bytes], seconds: Sequence[float]
+    ) -> None:
         """Store finished dialogues, one line each, newline included.
 
         `seconds` is the wall-clock time of each. StorageError where the lines cannot be written

@@ -80,7 +80,9 @@ def _keep_own_debtors(path: Path, plan: Plan, populations: Populations) -> None:
     own = [suite.name for suite in plan.suites if suite.own]
     if own and not (path / DEBTORS).exists():
         lines = b"".join(
-            debtor.model_dump_json().encode() + b"\n" for name in own for debtor in populations[name]
+            debtor.model_dump_json().encode() + b"\n"
+            for name in own
+            for debtor in populations[name]
         )
         replace_file(path / DEBTORS, lambda out: out.write(lines))
 

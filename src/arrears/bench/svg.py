@@ -69,7 +69,9 @@ class Drawing:
             tip,
         )
 
-    def line(self, points: Sequence[Point], stroke: str, width: float = 1.0, dash: str = "") -> None:
+    def line(
+        self, points: Sequence[Point], stroke: str, width: float = 1.0, dash: str = ""
+    ) -> None:
         """An open line through points."""
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         dashed = f' stroke-dasharray="{dash}"' if dash else ""

@@ -45,7 +45,9 @@ DCN: tuple[Measure, ...] = (
 DEBTBENCH: tuple[Measure, ...] = (
     Measure("SR", "SR %", "talks that end in an agreement", 1, 1, percent=True),
     Measure("AT", "AT", "average number of turns", -1, 2),
-    Measure("CR", "CR %", "share of the debt agreed to be paid, over all talks", 1, 1, percent=True),
+    Measure(
+        "CR", "CR %", "share of the debt agreed to be paid, over all talks", 1, 1, percent=True
+    ),
     Measure("CE", "CE", "collection efficiency: percent of the debt a day", 1, 2),
     Measure("SA", "SA %", "short-term affordability", 1, 1, percent=True),
     Measure("LS", "LS %", "long-term sustainability", 1, 1, percent=True),

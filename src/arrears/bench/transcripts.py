@@ -255,5 +255,7 @@ def _beliefs(private: Iterable[tuple[str, float | str | bool | None]]) -> str:
         if isinstance(value, bool):
             words.append(f"{name}: {'yes' if value else 'no'}")
         elif value is not None:
-            words.append(f"{name}: {value:g}" if isinstance(value, float | int) else f"{name}: {value}")
+            words.append(
+                f"{name}: {value:g}" if isinstance(value, float | int) else f"{name}: {value}"
+            )
     return " · ".join(words)

@@ -1,0 +1,189 @@
+"""One row a dialogue: everything that tables, plots and statistics are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from arrears.debtors.record import Debtor
+from arrears.dialogue.record import Dialogue
+from arrears.dialogue.tone import hear
+from arrears.economy.indices import debtor_health_index
+from arrears.economy.position import money_of
+from arrears.economy.projection import project, project_without_agreement
+from arrears.economy.search import own_cci, own_cri, own_dhi
+from arrears.scoring.debtbench import (
+    collection_efficiency,
+    long_term_sustainability,
+    short_term_affordability,
+)
+from arrears.scoring.rubric import judge
+from arrears.scoring.unscored import Score, Unscored
+from arrears.terms import Terms
+
+NO_AGREEMENT = Unscored("no agreement")
+# The fields from `success` to `own_cci`.
+_Projected = tuple[
+    bool, float, int | None, int | None, int | None, int, int, float, float,
+    float | None, float, float,
+]  # fmt: skip
+_SCORES = ("ce", "sa", "ls", "us", "es", "ca", "ds")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The scores of one dialogue. Ratios are fractions, times days."""
+
+    case: str
+    suite: str
+    collector: str
+    debtor_seat: str
+    debtor_id: str
+    category: str | None
+    ending: str
+    agreed: bool
+    """All four terms were sealed."""
+    turns: int
+    """T: collector messages."""
+    disc_ratio: float | None
+    pmt_ratio: float | None
+    pmt_days: int | None
+    inst_prds: int | None
+    success: bool
+    """Agreed, and the projection holds for two years."""
+    recovery: float
+    """RR of this dialogue: 1 − discount where it succeeds, else 0."""
+    qrd: int | None
+    hrd: int | None
+    cd: int | None
+    l1d: int
+    l2d: int
+    atv: float
+    atv_365: float
+    own_cri: float | None
+    """CRI of this one agreement; None without one."""
+    own_dhi: float
+    own_cci: float
+    """CCI of this one dialogue, 0 without an agreement that holds."""
+    dc: float
+    """Dialogue completeness: share of the four terms that an act of either side spoke of."""
+    ce: Score
+    """Percent of the debt a day."""
+    sa: Score
+    """1 where the upfront payment is affordable, else 0."""
+    ls: Score
+    """1 where the instalments are sustainable, else 0."""
+    us: Score
+    """User satisfaction 1 … 10, by the rubric."""
+    es: Score
+    """Emotional support 1 … 10, by the rubric."""
+    ca: Score
+    """Communication ability 1 … 10, by the rubric."""
+    ds: Score
+    """Dialogue soundness 1 … 5, by the rubric."""
+    refused_by_mandate: int
+    """Seals that the mandate refused."""
+    repairs: int
+    """Values and labels that the parser had to mend."""
+    abuse: int
+    """Abusive cues in the collector's words."""
+
+    def as_plain(self) -> dict[str, Any]:
+        """A mapping of plain values; an unscored one is None, its reason in `NAME_unscored`."""
+        plain: dict[str, Any] = {}
+        for name in _NAMES:
+            value = getattr(self, name)
+            if name in _SCORES:
+                missing = isinstance(value, Unscored)
+                plain[name] = None if missing else float(value)
+                plain[f"{name}_unscored"] = value.reason if missing else ""
+            else:
+                plain[name] = value
+        return plain
+
+
+_NAMES = tuple(field.name for field in fields(Row))
+
+
+def row_from(plain: Mapping[str, Any]) -> Row:
+    """The row that `as_plain` made. KeyError where a field is missing."""
+    values = dict(plain)
+    for name in _SCORES:
+        reason = values.pop(f"{name}_unscored")
+        if values[name] is None:
+            values[name] = Unscored(reason)
+    return Row(**values)
+
+
+def score(dialogue: Dialogue, debtor: Debtor) -> Row:
+    """Every figure of one dialogue; pure."""
+    terms = dialogue.terms
+    us, es, ca, ds = judge(dialogue, debtor)
+    ce, sa, ls = _rational(debtor, terms)
+    disc, pmt, days, prds = _agreed(terms)
+    collector = [turn for turn in dialogue.turns if turn.seat == "collector"]
+    return Row(
+        dialogue.case,
+        dialogue.suite,
+        dialogue.collector,
+        dialogue.debtor_seat,
+        dialogue.debtor_id,
+        debtor.category,
+        dialogue.ending,
+        terms is not None,
+        dialogue.exchanges,
+        disc,
+        pmt,
+        days,
+        prds,
+        *_projected(debtor, terms),
+        _completeness(dialogue),
+        ce,
+        sa,
+        ls,
+        us,
+        es,
+        ca,
+        ds,
+        sum(turn.effects.count("outside_mandate") for turn in dialogue.turns),
+        sum(len(turn.repairs) for turn in dialogue.turns),
+        sum(hear(turn.dialogue).abuse_count for turn in collector),
+    )
+
+
+def _agreed(
+    terms: Terms | None,
+) -> tuple[float | None, float | None, int | None, int | None]:
+    if terms is None:
+        return None, None, None, None
+    return terms.disc_ratio, terms.pmt_ratio, terms.pmt_days, terms.inst_prds
+
+
+def _projected(debtor: Debtor, terms: Terms | None) -> _Projected:
+    """From `success` to `own_cci`, in the order of the fields."""
+    money = money_of(debtor)
+    if terms is None:
+        l1d, l2d, atv, atv_365, _ = project_without_agreement(money)
+        dhi = debtor_health_index(l1d, l2d, atv)
+        return False, 0.0, None, None, None, l1d, l2d, atv, atv_365, None, dhi, 0.0
+    p = project(money, terms)
+    cri, dhi, cci = own_cri(p), own_dhi(p), own_cci(p)
+    return (
+        p.success, p.recovery, p.qrd, p.hrd, p.cd, p.l1d, p.l2d, p.atv, p.atv_365, cri, dhi, cci,
+    )  # fmt: skip
+
+
+def _rational(debtor: Debtor, terms: Terms | None) -> tuple[Score, Score, Score]:
+    """CE, SA and LS of one dialogue."""
+    if terms is None:
+        return NO_AGREEMENT, NO_AGREEMENT, NO_AGREEMENT
+    debt, money = debtor.background.need_coll_amt, debtor.finances
+    return (
+        collection_efficiency(terms),
+        float(short_term_affordability(terms, debt, money.assets, money.avg_daily_income) >= 1),
+        float(long_term_sustainability(terms, debt, money.avg_daily_income) >= 1),
+    )
+
+
+def _completeness(dialogue: Dialogue) -> float:
+    """DC: how many of the four terms were spoken of, by an act of either side."""
+    return len({act.dim for turn in dialogue.turns for act in turn.acts if act.dim}) / 4

@@ -1,0 +1,185 @@
+"""A collector's figures over a suite: every metric of both papers, with intervals and counts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arrears.debtors.record import CATEGORIES
+from arrears.scoring import dcn
+from arrears.scoring.row import Row
+from arrears.scoring.statistics import RESAMPLES, Difference, Interval, bootstrap, holm, paired
+from arrears.scoring.unscored import Unscored
+
+Floats = NDArray[np.float64]
+
+# What a row brings to a plain mean; NaN is unscored and left out.
+_DEBTBENCH: Final[Mapping[str, Callable[[Row], float]]] = {
+    "SR": lambda r: float(r.agreed),
+    "AT": lambda r: float(r.turns),
+    "CR": lambda r: 1.0 - r.disc_ratio if r.disc_ratio is not None else 0.0,
+    "CE": lambda r: _or_nan(r.ce),
+    "SA": lambda r: _or_nan(r.sa),
+    "LS": lambda r: _or_nan(r.ls),
+    "US": lambda r: _or_nan(r.us),
+    "ES": lambda r: _or_nan(r.es),
+    "CA": lambda r: _or_nan(r.ca),
+}
+_TALK: Final[Mapping[str, Callable[[Row], float]]] = {
+    "DC": lambda r: r.dc,
+    "DS": lambda r: _or_nan(r.ds),
+}
+RUBRIC_METRICS: Final = ("US", "ES", "CA", "DS")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of a summary."""
+
+    value: float | None
+    """None where nothing could be scored."""
+    low: float | None
+    high: float | None
+    """Ends of the 95 % bootstrap interval over debtors."""
+    scored: int
+    unscored: int
+    """Dialogues that this metric has no score of; shown beside the mean, never counted as 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All figures of one collector over the same suite."""
+
+    collector: str
+    suite: str
+    dialogues: int
+    agreements: int
+    dcn: Mapping[str, Metric]
+    """DC, DS, SR, RR, QRD, HRD, CD, L1D, L2D, ATV, CRI, DHI, CCI. SR is DCN's: the plan holds."""
+    debtbench: Mapping[str, Metric]
+    """SR, AT, CR, CE, SA, LS, US, ES, CA. SR is DebtBench's: an agreement was reached."""
+    by_category: Mapping[str, Mapping[str, Metric]]
+    """The same nine by debtor category; empty for a suite without categories."""
+
+
+def summarise(rows: Sequence[Row], rng: np.random.Generator, resamples: int = RESAMPLES) -> Summary:
+    """The figures of one collector. ValueError for no rows: nothing has no average."""
+    if not rows:
+        raise ValueError("no dialogues to summarise")
+    return Summary(
+        collector=rows[0].collector,
+        suite=rows[0].suite,
+        dialogues=len(rows),
+        agreements=sum(row.agreed for row in rows),
+        dcn={**_plain(rows, _TALK, rng, resamples), **_of_suite(rows, rng, resamples)},
+        debtbench=_plain(rows, _DEBTBENCH, rng, resamples),
+        by_category={
+            category: _plain(found, _DEBTBENCH, rng, resamples)
+            for category in CATEGORIES
+            if (found := [row for row in rows if row.category == category])
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two collectors over the same debtors, one metric."""
+
+    metric: str
+    a: str
+    b: str
+    difference: Difference
+    """Of the means, a − b."""
+    p_adjusted: float
+    """Holm over all comparisons that were made together."""
+
+
+# Compared pair by pair: DebtBench's metrics and each dialogue's own indices of DCN.
+_COMPARED: Final[Mapping[str, Callable[[Row], float]]] = {
+    **_DEBTBENCH,
+    "RR": lambda r: r.recovery,
+    "own DHI": lambda r: r.own_dhi,
+    "own CCI": lambda r: r.own_cci,
+}
+
+
+def compare(
+    by_collector: Mapping[str, Sequence[Row]],
+    rng: np.random.Generator,
+    metrics: Sequence[str] = ("SR", "CR", "US", "own DHI", "own CCI"),
+    resamples: int = RESAMPLES,
+) -> list[Comparison]:
+    """Every pair of collectors on debtors and repeats that both met.
+
+    A pair with an unscored side is left out of that metric; a metric without pairs is left out.
+    """
+    names = list(by_collector)
+    found: list[tuple[str, str, str, Difference]] = []
+    for metric in metrics:
+        of = _COMPARED[metric]
+        for i, a in enumerate(names):
+            for b in names[i + 1 :]:
+                pairs = _pairs(by_collector[a], by_collector[b], of)
+                if pairs:
+                    left, right = zip(*pairs, strict=True)
+                    found.append((metric, a, b, paired(left, right, rng, resamples)))
+    adjusted = holm([difference.p for *_, difference in found])
+    return [Comparison(*one, p) for one, p in zip(found, adjusted, strict=True)]
+
+
+def _pairs(
+    a: Sequence[Row], b: Sequence[Row], of: Callable[[Row], float]
+) -> list[tuple[float, float]]:
+    others = {_met(row): of(row) for row in b}
+    both = [(of(row), others[_met(row)]) for row in a if _met(row) in others]
+    return [(x, y) for x, y in both if x == x and y == y]
+
+
+def _met(row: Row) -> tuple[str, str, str]:
+    """Suite, debtor and repeat: what two dialogues of different collectors have in common."""
+    return row.suite, row.debtor_id, row.case.rpartition("/")[2]
+
+
+def _plain(
+    rows: Sequence[Row],
+    of: Mapping[str, Callable[[Row], float]],
+    rng: np.random.Generator,
+    resamples: int,
+) -> dict[str, Metric]:
+    table = np.array([[take(row) for take in of.values()] for row in rows], dtype=np.float64)
+    intervals = bootstrap(table, dcn.means, rng, resamples)
+    counts = (~np.isnan(table)).sum(axis=0)
+    return {
+        name: _metric(interval, int(count), len(rows))
+        for name, interval, count in zip(of, intervals, counts, strict=True)
+    }
+
+
+def _of_suite(rows: Sequence[Row], rng: np.random.Generator, resamples: int) -> dict[str, Metric]:
+    """DCN's averages and indices, the indices from the averages of each resample."""
+    table = dcn.columns(rows)
+
+    def all_of(values: Floats) -> Floats:
+        averages = dcn.means(values)
+        return np.concatenate([averages, dcn.indices(averages)], axis=-1)
+
+    intervals = bootstrap(table, all_of, rng, resamples)
+    agreed = int((~np.isnan(table[:, 2])).sum())
+    names = (*dcn.COLUMNS, "CRI", "DHI", "CCI")
+    over_agreements = {"QRD", "HRD", "CD"}
+    return {
+        name: _metric(interval, agreed if name in over_agreements else len(rows), len(rows))
+        for name, interval in zip(names, intervals, strict=True)
+    }
+
+
+def _metric(interval: Interval, count: int, n: int) -> Metric:
+    if interval.value != interval.value:
+        return Metric(None, None, None, 0, n)
+    return Metric(interval.value, interval.low, interval.high, count, n - count)
+
+
+def _or_nan(score: float | Unscored) -> float:
+    return float("nan") if isinstance(score, Unscored) else score
