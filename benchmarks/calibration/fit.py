@@ -10,17 +10,14 @@ import argparse
 import copy
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib import resources
 from typing import Any, NamedTuple
 
 import cma
 import numpy as np
-import yaml
 
-from arrears.agents.behaviour import behaviour_from
 from arrears.debtors.record import CATEGORIES
 from arrears.debtors.suites import load_suite
-from benchmarks.calibration.talks import play_all
+from benchmarks.calibration.talks import play_all, shipped_constants
 from benchmarks.calibration.targets import COLLECTION_OVER_SUCCESS, TABLE_3, Outcome, outcomes
 
 # Path into behaviour.yaml: (step of the search, least, most).
@@ -101,8 +98,7 @@ def main() -> None:
     args.add_argument("--workers", type=int, default=2)
     options = args.parse_args()
 
-    text = (resources.files("arrears.agents") / "behaviour.yaml").read_text(encoding="utf-8")
-    raw = yaml.safe_load(text)
+    raw = shipped_constants()
     people = load_suite("debtbench", "train")[: options.people]
     names = list(FITTED)
     steps = np.array([FITTED[name][0] for name in names])
@@ -114,8 +110,7 @@ def main() -> None:
 
         def tried(x: Sequence[float]) -> Trial:
             values = dict(zip(names, map(float, np.array(x) * steps), strict=True))
-            behaviour = behaviour_from(put(raw, values))
-            rows = play_all(pool, "typical", people, options.seed, behaviour, chunk=250)
+            rows = play_all(pool, "typical", people, options.seed, put(raw, values), chunk=250)
             found = outcomes(rows)
             return Trial(found, loss_of(found))
 

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from arrears.agents.behaviour import shipped_behaviour
 from arrears.debtors.population import make_population
 from arrears.debtors.record import CATEGORIES
 from arrears.debtors.suites import load_suite
 from arrears.rng import rng_for
 from arrears.scoring.row import Row
-from benchmarks.calibration.talks import play_all
+from benchmarks.calibration.talks import play_all, shipped_constants
 from benchmarks.calibration.targets import COLLECTION_OVER_SUCCESS, TABLE_3, Outcome, outcomes
 
 FRESH_SEED = 20_260_101  # no suite and no fit uses it
@@ -135,13 +134,13 @@ def main() -> None:
     args.add_argument("--workers", type=int, default=2)
     args.add_argument("--out", type=Path)
     options = args.parse_args()
-    behaviour = shipped_behaviour()
+    constants = shipped_constants()
     fresh = list(make_population("debtbench", options.people, FRESH_SEED, "fresh"))
     shipped = load_suite("debtbench", "test")
     with ProcessPoolExecutor(options.workers) as pool:
-        on_fresh = play_all(pool, "typical", fresh, FRESH_SEED, behaviour)
+        on_fresh = play_all(pool, "typical", fresh, FRESH_SEED, constants)
         on_shipped = {
-            name: play_all(pool, name, shipped, 1, behaviour) for name in behaviour.collectors
+            name: play_all(pool, name, shipped, 1, constants) for name in constants["collectors"]
         }
     title = f"`scripted/typical` on {options.people:,} fresh personas"
     lines = [

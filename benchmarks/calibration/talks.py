@@ -1,11 +1,14 @@
 """Many built-in talks under given behavioural constants, in several processes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import NamedTuple
+from importlib import resources
+from typing import Any, NamedTuple
 
-from arrears.agents.behaviour import Behaviour
+import yaml
+
+from arrears.agents.behaviour import Behaviour, behaviour_from
 from arrears.agents.collector import ScriptedCollector
 from arrears.agents.debtor import ScriptedDebtor
 from arrears.debtors.record import Debtor
@@ -22,7 +25,8 @@ class Task(NamedTuple):
     collector: str
     seed: int
     debtors: tuple[Debtor, ...]
-    behaviour: Behaviour
+    constants: Mapping[str, Any]
+    """As parsed from behaviour.yaml: plain values travel between processes."""
 
 
 async def talk(debtor: Debtor, name: str, seed: int, behaviour: Behaviour) -> Dialogue:
@@ -46,10 +50,11 @@ async def talk(debtor: Debtor, name: str, seed: int, behaviour: Behaviour) -> Di
 
 def rows_of(task: Task) -> list[Row]:
     """The scores of a chunk, in order."""
+    behaviour = behaviour_from(task.constants)
 
     async def play() -> list[Row]:
         return [
-            score(await talk(debtor, task.collector, task.seed, task.behaviour), debtor)
+            score(await talk(debtor, task.collector, task.seed, behaviour), debtor)
             for debtor in task.debtors
         ]
 
@@ -61,12 +66,19 @@ def play_all(
     collector: str,
     debtors: Sequence[Debtor],
     seed: int,
-    behaviour: Behaviour,
+    constants: Mapping[str, Any],
     chunk: int = 500,
 ) -> list[Row]:
     """The scores of all talks, in the order of the debtors."""
     tasks = [
-        Task(collector, seed, tuple(debtors[at : at + chunk]), behaviour)
+        Task(collector, seed, tuple(debtors[at : at + chunk]), constants)
         for at in range(0, len(debtors), chunk)
     ]
     return [row for rows in pool.map(rows_of, tasks) for row in rows]
+
+
+def shipped_constants() -> dict[str, Any]:
+    """`behaviour.yaml` as it is shipped, parsed."""
+    text = (resources.files("arrears.agents") / "behaviour.yaml").read_text(encoding="utf-8")
+    constants: dict[str, Any] = yaml.safe_load(text)
+    return constants

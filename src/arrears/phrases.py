@@ -172,7 +172,11 @@ def load_bank(package: str, name: str) -> Bank:
     """
     source = resources.files(package) / f"{name}.yaml"
     text = source.read_text(encoding="utf-8")
-    raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return bank_of(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), name)
+
+
+def bank_of(raw: Any, name: str) -> Bank:
+    """A bank from nested mappings with lists of templates. BrokenFile for other leaves."""
     leaves: dict[str, tuple[Phrase, ...]] = {}
 
     def walk(node: Any, path: str) -> None:

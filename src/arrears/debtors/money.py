@@ -70,4 +70,5 @@ def _overdue(draws: Draws, z_debt: float, z_surplus: float, d: Distributions) ->
     a, b = d.account["overdue_on_debt"], d.account["overdue_on_surplus"]
     z = a * z_debt + b * z_surplus + sqrt(1 - a * a - b * b) * draws.normal()
     days = d.account["overdue_days"]
-    return min(days["most"], max(days["least"], round(exp(log(days["median"]) + days["sd"] * z))))
+    drawn = round(exp(log(days["median"]) + days["sd"] * z))
+    return min(int(days["most"]), max(int(days["least"]), drawn))
