@@ -78,7 +78,7 @@ def test_a_short_csv_line_is_refused(people: tuple[Debtor, ...], tmp_path: Path)
     file = tmp_path / "people.csv"
     write_debtors(file, people[:2])
     file.write_text(file.read_text() + "someone,else\n")
-    with pytest.raises(BrokenFile, match="line 4: has not the 38 cells of the header"):
+    with pytest.raises(BrokenFile, match="line 4: has not the 34 cells of the header"):
         read_debtors(file)
 
 
@@ -115,7 +115,7 @@ def test_debtors_are_picked_by_id_or_by_file_and_number(
     assert pick_debtors(str(file)) == people
     with pytest.raises(UsageError, match="has debtors 1 to 25"):
         pick_debtor(f"{file}:26")
-    with pytest.raises(UnknownName, match="dcn-test-0001 … dcn-test-0390"):
+    with pytest.raises(UnknownName, match="dcn-test-0001 … 0390"):
         pick_debtor("dcn-test-0391")
     with pytest.raises(UnknownName, match=r"dcn, debtbench, FILE\.jsonl"):
         pick_debtors("people")

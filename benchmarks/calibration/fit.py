@@ -18,7 +18,13 @@ import numpy as np
 from arrears.debtors.record import CATEGORIES
 from arrears.debtors.suites import load_suite
 from benchmarks.calibration.talks import play_all, shipped_constants
-from benchmarks.calibration.targets import COLLECTION_OVER_SUCCESS, TABLE_3, Outcome, outcomes
+from benchmarks.calibration.targets import (
+    COLLECTION_OVER_SUCCESS,
+    RATIONALITY,
+    TABLE_3,
+    Outcome,
+    outcomes,
+)
 
 # Path into behaviour.yaml: (step of the search, least, most).
 FITTED: Mapping[str, tuple[float, float, float]] = {
@@ -40,12 +46,16 @@ FITTED: Mapping[str, tuple[float, float, float]] = {
     "debtor.bargaining.beta_bias": (0.3, -2, 2),
     "debtor.bargaining.horizon": (1.0, 3, 12),
     "debtor.bargaining.upfront_least": (0.1, 0.1, 0.9),
+    "debtor.bargaining.misjudges_sd": (0.15, 0.1, 1.3),
+    "debtor.bargaining.monthly_share": (0.1, 0.4, 1.0),
+    "debtor.bargaining.keep_days": (3.0, 0, 25),
+    "collectors.typical.limit.inst_prds": (0.1, 0.6, 1.0),
     "collectors.typical.rounds": (1.0, 2, 10),
     "collectors.typical.beta": (0.2, 0.3, 3),
     "collectors.typical.limit.disc_ratio": (0.1, 0.17, 0.7),
 }
 # What one unit of the loss is worth: a third of the tolerance of each target.
-_SR, _AT, _CR = 1.0, 0.17, 0.67
+_SR, _AT, _CR, _RATIONAL = 1.0, 0.17, 0.67, 1.0
 
 
 class Trial(NamedTuple):
@@ -86,6 +96,9 @@ def loss_of(found: Mapping[str, Outcome]) -> float:
         total += weight * ((ours.AT - theirs.AT) / _AT) ** 2
         ratio = 100 * COLLECTION_OVER_SUCCESS[category]
         total += weight * ((ours.collection_over_success - ratio) / _CR) ** 2
+    overall = found["overall"]
+    for name, theirs in RATIONALITY.items():
+        total += ((getattr(overall, name) - theirs) / _RATIONAL) ** 2
     return total
 
 
@@ -95,6 +108,7 @@ def main() -> None:
     args.add_argument("--evaluations", type=int, default=400)
     args.add_argument("--people", type=int, default=1500)
     args.add_argument("--seed", type=int, default=1)
+    args.add_argument("--sigma", type=float, default=0.4, help="first spread, in steps")
     args.add_argument("--workers", type=int, default=2)
     options = args.parse_args()
 
@@ -116,7 +130,7 @@ def main() -> None:
 
         search = cma.CMAEvolutionStrategy(
             start,
-            0.7,
+            options.sigma,
             {
                 "bounds": [list(low / steps), list(high / steps)],
                 "maxfevals": options.evaluations,

@@ -7,7 +7,7 @@ import numpy as np
 
 from arrears.debtors.record import CATEGORIES
 from arrears.scoring.row import Row
-from arrears.scoring.unscored import Unscored
+from arrears.scoring.unscored import Score, Unscored
 
 
 class Target(NamedTuple):
@@ -38,6 +38,10 @@ COLLECTION_OVER_SUCCESS: Mapping[str, float] = {
 }
 
 
+# Agreement rationality over all collectors, percent (Table 3, overall).
+RATIONALITY: Mapping[str, float] = {"SA": 95.76, "LS": 94.94}
+
+
 class Outcome(NamedTuple):
     """Our figures for one category."""
 
@@ -46,6 +50,8 @@ class Outcome(NamedTuple):
     US: float
     collection_over_success: float
     """Percent."""
+    SA: float
+    LS: float
     n: int
 
 
@@ -64,5 +70,12 @@ def _outcome(rows: Sequence[Row]) -> Outcome:
         AT=float(np.mean([row.turns for row in rows])),
         US=float(np.mean(satisfied)) if satisfied else float("nan"),
         collection_over_success=100 * float(np.mean(kept)) if kept else float("nan"),
+        SA=_percent([row.sa for row in agreed]),
+        LS=_percent([row.ls for row in agreed]),
         n=len(rows),
     )
+
+
+def _percent(scores: Sequence[Score]) -> float:
+    found = [score for score in scores if not isinstance(score, Unscored)]
+    return 100 * float(np.mean(found)) if found else float("nan")

@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
@@ -69,7 +70,8 @@ def write_debtors(path: Path, debtors: Iterable[Debtor], form: str | None = None
             partial.write_bytes(as_text(everyone, form).encode())
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     return len(everyone)
 

@@ -62,7 +62,7 @@ class Lexicon(NamedTuple):
 
 _TO_SPACE: Final = '"()[]{}<>*_/-–—“”#~|'
 _PLAIN: Final = str.maketrans(
-    {char: " " for char in _TO_SPACE} | {"!": ".", ";": ".", "\n": ".", ":": ",", "’": "'"}
+    dict.fromkeys(_TO_SPACE, " ") | {"!": ".", ";": ".", "\n": ".", ":": ",", "’": "'"}
 )
 
 

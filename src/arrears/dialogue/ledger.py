@@ -72,15 +72,14 @@ class Ledger:
             return self._ask(seat, act.dim, value, act.said, entry)
         other = _OTHER[seat]
         if not _meets(act, entry.asks[other], entry.said[other]):
-            self._ask(seat, act.dim, value, act.said, entry)
+            # It is that side's ask from now on, yet an accept of 12 % must not seal a live 10 %.
+            entry.asks[seat], entry.said[seat] = value, act.said
+            if value != entry.sealed:
+                entry.sealed = None
             return "counted_as_ask"
         if entry.sealed == value:
             return "kept"
-        effect = self._seal(act.dim, value, entry)
-        if effect == "sealed":
-            # Whoever accepts stands behind the value from now on, as if it had asked for it.
-            entry.asks[seat], entry.said[seat] = value, act.said
-        return effect
+        return self._seal(act.dim, value, entry)
 
     def _ask(
         self, seat: Seat, dim: Dimension, value: Value, said: float | None, entry: _Entry

@@ -97,7 +97,7 @@ def hear(text: str) -> Tone:
     if levels[_ANGER]:
         levels[_ANGER] += 0.08 * text.count("!")
     levels[_RESPECT] = max(0.0, levels[_RESPECT] - levels[_ABUSE])
-    return Tone(*[level if level < 1.0 else 1.0 for level in levels], abused, length)
+    return Tone._make([*(x if x < 1.0 else 1.0 for x in levels), abused, length])
 
 
 def recognise(text: str, seat: Seat) -> str:
