@@ -49,7 +49,6 @@ FITTED: Mapping[str, tuple[float, float, float]] = {
     "debtor.bargaining.misjudges_sd": (0.15, 0.1, 1.3),
     "debtor.bargaining.monthly_share": (0.1, 0.4, 1.0),
     "debtor.bargaining.keep_days": (3.0, 0, 25),
-    "collectors.typical.limit.inst_prds": (0.1, 0.6, 1.0),
     "collectors.typical.rounds": (1.0, 2, 10),
     "collectors.typical.beta": (0.2, 0.3, 3),
     "collectors.typical.limit.disc_ratio": (0.1, 0.17, 0.7),

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from arrears.agents.behaviour import BeliefConstants
 
-
-# Three-point Gauss-Hermite quadrature: exact for polynomials up to the fifth degree, and nine points
+# Three-point Gauss-Hermite quadrature: exact up to the fifth degree, and nine points
 # for two amounts cost a third of a grid of five by five.
 _NODES = ((-(3.0**0.5), 1 / 6), (0.0, 2 / 3), (3.0**0.5, 1 / 6))
 

@@ -1,6 +1,7 @@
 """The pictures of a report, each a small multiple: one panel a collector, the same axes in all."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import log10, sqrt
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def assets_over_time(panels: Sequence[Bands]) -> str:
     for at, (panel, left) in enumerate(zip(panels, lefts, strict=True)):
         x = linear(0, 730, left, left + each)
         edges = [bottom, *(y(t) for t in TIERS), top]
-        for tier, (below, above) in enumerate(zip(edges, edges[1:], strict=False), 1):
+        for tier, (below, above) in enumerate(pairwise(edges), 1):
             picture.box(left, above, each, below - above, f"tier{tier}")
         picture.line([(left, y(RUIN)), (left + each, y(RUIN))], "bad", 1, "3 3")
         upper = [(x(d), y(a)) for d, a in zip(panel.days, panel.high, strict=True)]
@@ -214,7 +215,7 @@ def assets_under_agreement(
     floor = min(0.0, min(assets))
     x, y = linear(0, 730, left, width - 6), linear(floor, ceiling, bottom, top)
     edges = [floor, *(t for t in TIERS if t < ceiling), ceiling]
-    for tier, (below, above) in enumerate(zip(edges, edges[1:], strict=False), 1):
+    for tier, (below, above) in enumerate(pairwise(edges), 1):
         picture.box(left, y(above), width - 6 - left, y(below) - y(above), f"tier{tier}")
     picture.line([(x(d), y(a)) for d, a in zip(days, no_plan, strict=True)], "faint", 1.2, "4 3")
     picture.line([(x(d), y(a)) for d, a in zip(days, assets, strict=True)], "ink", 1.8)

@@ -12,6 +12,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -93,7 +94,7 @@ class RunFolder:
         All of them must be finished. A file that is in order already is left alone.
         """
         spans = [self.finished[case] for case in cases]
-        if any(a.start > b.start for a, b in zip(spans, spans[1:], strict=False)):
+        if any(a.start > b.start for a, b in pairwise(spans)):
             replace_file(self.path / DIALOGUES, lambda out: self._dialogues.copy(spans, out))
             self._dialogues.close()
             self._dialogues = LineFile(self.path / DIALOGUES)

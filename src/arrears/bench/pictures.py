@@ -84,7 +84,8 @@ def asset_paths(rows: Sequence[Row], purses: Purses, days: np.ndarray) -> np.nda
     each = (owed * (1 - pmt) * (1 + fee) / months)[:, None]
     instalments = np.clip((days[None, :] - first) // 30, 0, months[:, None])
     paid = np.where(days[None, :] >= first, (owed * pmt)[:, None] + instalments * each, 0.0)
-    return money[:, 1][:, None] + money[:, 2][:, None] * days[None, :] - paid
+    kept = money[:, 1][:, None] + money[:, 2][:, None] * days[None, :] - paid
+    return np.asarray(kept)
 
 
 def _terms(lines: Lines) -> Picture:

@@ -223,7 +223,8 @@ def _picture(money: Money, terms: Terms | None) -> str:
 
 def _message(turn: Turn, debtor: Debtor, *, opened: bool) -> Message:
     known = strategies(turn.seat)
-    named = known[turn.strategy].name if turn.strategy in known else (turn.strategy or "")
+    key = turn.strategy or ""
+    named = known[key].name if key in known else key
     mine = turn.seat == "collector"
     private = dict(turn.private)
     feelings = [

@@ -57,7 +57,7 @@ def play_in_workers(player: Player, cases: Sequence[Case], workers: int) -> Iter
     WorkerFailed where a process was ended from outside; what a worker raised is raised here.
     """
     chunks = iter([cases[at : at + _CHUNK] for at in range(0, len(cases), _CHUNK)])
-    context = get_context("fork" if _FORK else "spawn")
+    context: Any = get_context("fork" if _FORK else "spawn")
     pipes: list[Connection] = []
     processes = []
     gc.freeze()  # Shared pages stay shared: no worker's collector writes into them.
@@ -90,10 +90,11 @@ def _deal(chunks: Iterator[Sequence[Case]], pipes: list[Connection]) -> Iterator
         for pipe in pipes * _AHEAD:
             _hand(pipe, chunks, out)
         while any(out.values()):
-            for pipe in wait([p for p, waiting in out.items() if waiting]):
-                answer = pipe.recv()  # type: ignore[union-attr]
-                out[pipe] -= 1  # type: ignore[index]
-                _hand(pipe, chunks, out)  # type: ignore[arg-type]
+            ready: Any = wait([p for p, waiting in out.items() if waiting])
+            for pipe in ready:
+                answer = pipe.recv()
+                out[pipe] -= 1
+                _hand(pipe, chunks, out)
                 if isinstance(answer, BaseException):
                     raise answer
                 yield answer

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from arrears.bench.plan import Populations, make_plan
+from arrears.cli.report import REPORT, show_runs
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import SUITES, load_suite
 from arrears.errors import UsageError
@@ -18,7 +19,7 @@ from arrears.terms_text import parse_mandate
     "--debtors",
     "own",
     type=click.Path(path_type=Path),
-    help="Own debtors: a FILE.jsonl, played beside the suites or without them.",
+    help="Own debtors: a FILE (.jsonl .csv .parquet), played beside the suites or without them.",
 )
 @click.option(
     "--collector", "collectors", multiple=True, required=True, help="A seat; may be repeated."
@@ -73,7 +74,23 @@ def bench(
         own=frozenset({own.stem} if own else ()),
     )
     from arrears.bench.run import run
-    from arrears.bench.terminal import RunProgress, print_report
+    from arrears.bench.terminal import RunProgress
 
     with RunProgress() as progress:
         result = run(plan, populations, out, workers=workers, progress=progress)
+    show_runs((out,), None if no_report else out / REPORT, as_json)
+    print(f"{result.played:,} dialogues played now, all in {out}", file=sys.stderr)
+
+
+def _populations(suites: tuple[str, ...], own: Path | None, limit: int | None) -> Populations:
+    """The debtors of each suite, the first `limit` of them. UnknownName for an unknown suite."""
+    if own is not None and own.stem in (*SUITES, *suites):
+        raise UsageError(f"{own} has the name of a suite; rename the file")
+    if len(set(suites)) < len(suites):
+        raise UsageError("each --suite may be named once")
+    if not suites and own is None:
+        raise UsageError(f"name a --suite ({', '.join(SUITES)}) or bring --debtors FILE")
+    found = {suite: load_suite(suite, "test")[:limit] for suite in suites}
+    if own is not None:
+        found[own.stem] = read_debtors(own)[:limit]
+    return found

@@ -17,8 +17,8 @@ from arrears.agents.registry import (
     make_collector,
     make_debtor_seat,
 )
-from arrears.debtors.record import Debtor
 from arrears.debtors.pick import pick_debtor
+from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
 from arrears.dialogue.views import CollectorView, DebtorView

@@ -13,7 +13,7 @@ from arrears.economy.grid import Floats, Ints, project_rows, terms_rows
 from arrears.economy.position import Money
 from arrears.terms import GRID, Mandate, Terms, minor_units
 
-# Between two neighbouring days little changes; a thinned axis prices an offer in a third of the time.
+# Neighbouring days differ little; a thinned axis prices an offer in a third of the time.
 _DAYS = (1, 3, 5, 7, 10, 14)
 
 

@@ -1,4 +1,4 @@
-"""The tables of both papers, as data: what ours are held against, and always marked as published."""
+"""The tables of both papers, as data: what ours are held against, always marked as published."""
 
 from collections.abc import Mapping
 from functools import cache

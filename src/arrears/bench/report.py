@@ -1,0 +1,177 @@
+"""The report: stored runs to one self-contained `report.html`, and the same tables elsewhere."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import arrears
+from arrears.bench.folder import DIALOGUES, LineReader, replace_file
+from arrears.bench.sections import Section, section, summaries_of, tables_of
+from arrears.bench.stored import StoredRun
+from arrears.bench.tables import DCN, DEBTBENCH, Table
+from arrears.bench.transcripts import Candidate, Talk, choose, lay_out
+from arrears.debtors.record import Debtor
+from arrears.economy.grid import project_all
+from arrears.economy.position import Money, money_of
+from arrears.scoring.row import Row
+
+REPORT = "report.html"
+# A debtor's private record of a promise that it does not mean, as it is stored.
+_EMPTY_PROMISE = b'"in_earnest":false'
+# Talks whose regret is reckoned before the dozen is chosen; each costs a millisecond.
+_LOOKED_AT = 400
+
+
+def write_report(runs: Sequence[StoredRun], out: Path) -> None:
+    """One html file with everything in it. StorageError where it cannot be written."""
+    # Needed where a report is written, and only there.
+    import jinja2
+
+    here = resources.files("arrears.bench")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string((here / "report.html").read_text(encoding="utf-8"))
+    sections = [
+        section(suite, lines, _purses(runs, suite), _turns(runs), runs[0].plan.seed)
+        for suite, lines in lines_of(runs).items()
+    ]
+    text = template.render(
+        version=arrears.__version__,
+        css=_Markup((here / "report.css").read_text(encoding="utf-8")),
+        title="What the collectors did" if len(runs) > 1 else f"Run {runs[0].path.name}",
+        lead=_lead(runs),
+        findings=[words for s in sections for words in s.findings],
+        ran=[_facts(run) for run in runs],
+        suites=sections,
+        talks=_talks(runs[0]),
+        glossary=_glossary(sections),
+    )
+    replace_file(out, lambda file: file.write(text.encode()))
+
+
+class _Markup(str):
+    """Text that is html already."""
+
+    def __html__(self) -> str:
+        return self
+
+
+def lines_of(runs: Sequence[StoredRun]) -> dict[str, dict[str, list[Row]]]:
+    """Rows by suite and by the name of the collector in the report.
+
+    A collector that stands in several runs is told apart by the run's folder.
+    """
+    seen = [(row.suite, row.collector) for run in runs for row in _heads(run)]
+    suites: dict[str, dict[str, list[Row]]] = {}
+    for run in runs:
+        for row in run.rows:
+            twice = seen.count((row.suite, row.collector)) > 1
+            name = f"{row.collector} ({run.path.name})" if twice else row.collector
+            suites.setdefault(row.suite, {}).setdefault(name, []).append(row)
+    return suites
+
+
+def _heads(run: StoredRun) -> list[Row]:
+    """One row of each suite and collector."""
+    return list({(row.suite, row.collector): row for row in run.rows}.values())
+
+
+def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
+    """The tables that belong on a terminal."""
+    for suite, lines in lines_of(runs).items():
+        yield from tables_of(suite, summaries_of(suite, lines, runs[0].plan.seed))[0]
+
+
+def as_json(runs: Sequence[StoredRun]) -> dict[str, Any]:
+    """Every figure with interval and counts, as plain values."""
+    document: dict[str, Any] = {"runs": [str(run.path) for run in runs], "suites": {}}
+    for suite, lines in lines_of(runs).items():
+        document["suites"][suite] = summaries_of(suite, lines, runs[0].plan.seed)
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(document))
+    return plain
+
+
+def _purses(runs: Sequence[StoredRun], suite: str) -> Mapping[str, Money]:
+    return {
+        debtor.id: money_of(debtor) for run in runs for debtor in run.populations.get(suite, ())
+    }
+
+
+def _turns(runs: Sequence[StoredRun]) -> int:
+    return max(run.plan.max_turns for run in runs)
+
+
+def _lead(runs: Sequence[StoredRun]) -> str:
+    talks = sum(len(run.rows) for run in runs)
+    owed = sum(run.planned - len(run.rows) for run in runs)
+    text = f"{talks:,} negotiations over four terms, each projected over two years."
+    return text + (f" {owed:,} are still to be played." if owed else "")
+
+
+def _facts(run: StoredRun) -> list[tuple[str, str]]:
+    plan = run.plan
+    mandate = plan.mandate
+    return [
+        ("Run", run.path.name),
+        ("Arrears", f"{plan.arrears}; seed {plan.seed}; rules {plan.rules[:12]}"),
+        ("Debtors", "; ".join(f"{s.name}: {s.debtors:,} ({s.digest[:12]})" for s in plan.suites)),
+        ("Collectors", ", ".join(plan.collectors)),
+        ("Debtors' seat", plan.debtor_seat),
+        ("Talks", f"{len(run.rows):,} of {run.planned:,}; at most {plan.max_turns} turns"),
+        ("Repeats", str(plan.repeats)),
+        (
+            "Mandate",
+            f"discount up to {mandate.max_disc_ratio:.0%}, at least {mandate.min_pmt_ratio:.0%} "
+            f"upfront, within {mandate.max_pmt_days} days, up to {mandate.max_inst_prds} months",
+        ),
+    ]
+
+
+def _glossary(sections: Sequence[Section]) -> list[tuple[str, str]]:
+    del sections
+    seen = {m.key: m for m in (*DCN, *DEBTBENCH)}
+    meanings = [(m.title, m.meaning) for m in seen.values() if m.key != "SR"]
+    return [
+        ("SR %", "in DCN's tables: agreements that hold for two years, of all talks; "
+         "in DebtBench's: talks that end in an agreement"),
+        *meanings,
+    ]  # fmt: skip
+
+
+def _talks(run: StoredRun) -> list[Talk]:
+    """A dozen transcripts of a run."""
+    looked_at = {row.case for row in _spread(run.rows)}
+    best: dict[str, float] = {}
+    candidates = []
+    with LineReader(run.path / DIALOGUES) as file:
+        for row in run.rows:
+            if row.case in looked_at:
+                line = file.read(run.spans[row.case])
+                regret = _regret(run, row, best) if row.agreed else None
+                empty = row.agreed and _EMPTY_PROMISE in line
+                candidates.append(Candidate(row, regret, empty))
+    return [
+        lay_out(why, candidate, run.dialogue(candidate.row.case), _debtor(run, candidate.row))
+        for why, candidate in choose(candidates)
+    ]
+
+
+def _spread(rows: Sequence[Row]) -> Iterator[Row]:
+    """Evenly spread rows, at most so many that each can be looked at."""
+    step = max(1, len(rows) // _LOOKED_AT)
+    return islice(rows, 0, None, step)
+
+
+def _debtor(run: StoredRun, row: Row) -> Debtor:
+    return run.debtor(row.suite, row.debtor_id)
+
+
+def _regret(run: StoredRun, row: Row, best: dict[str, float]) -> float:
+    """Own CCI of the best legal agreement less this one's."""
+    if row.debtor_id not in best:
+        grid = project_all(money_of(_debtor(run, row)))
+        best[row.debtor_id] = float(grid.own_cci().max())
+    return max(0.0, best[row.debtor_id] - row.own_cci)

@@ -1,0 +1,56 @@
+"""Scores on disk: `scores.parquet`, one row a dialogue in case order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from arrears.bench.folder import SCORES, replace_file
+from arrears.errors import BrokenFile
+from arrears.scoring.row import Row, row_from
+
+# Columns by kind; every other column is text.
+_WHOLE = frozenset(
+    {"turns", "pmt_days", "inst_prds", "qrd", "hrd", "cd", "l1d", "l2d", "refused_by_mandate",
+     "repairs", "abuse"}
+)  # fmt: skip
+_FLAGS = frozenset({"agreed", "success"})
+_NUMBERS = frozenset(
+    {"disc_ratio", "pmt_ratio", "recovery", "atv", "atv_365", "own_cri", "own_dhi", "own_cci",
+     "dc", "ce", "sa", "ls", "us", "es", "ca", "ds"}
+)  # fmt: skip
+
+
+def write_scores(folder: Path, rows: Sequence[Row]) -> None:
+    """Write the scores whole or not at all. StorageError where the folder cannot be written.
+
+    An unscored value is null, its reason in the column `NAME_unscored`.
+    """
+    # Heavy, and only needed when a run is complete.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    plain = [row.as_plain() for row in rows]
+    kinds = {
+        name: pa.int64() if name in _WHOLE
+        else pa.bool_() if name in _FLAGS
+        else pa.float64() if name in _NUMBERS
+        else pa.string()
+        for name in plain[0]
+    }  # fmt: skip
+    columns = {
+        name: pa.array([row[name] for row in plain], type=kind) for name, kind in kinds.items()
+    }
+    table = pa.table(columns)
+    replace_file(folder / SCORES, lambda out: pq.write_table(table, out, compression="zstd"))
+
+
+def read_scores(folder: Path) -> list[Row]:
+    """The scores of a run folder. BrokenFile where they cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / SCORES
+    try:
+        return [row_from(row) for row in pq.read_table(path).to_pylist()]
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
+        why = f"not the scores of a run ({error}); remove it to have them made again"
+        raise BrokenFile(path, why) from error
