@@ -209,6 +209,8 @@ class BeliefConstants:
     surplus_sd: float
     claim_factor: float
     claim_sd: float
+    wary_first: float
+    wary_last: float
 
 
 @dataclass(frozen=True, slots=True)

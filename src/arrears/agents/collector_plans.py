@@ -47,9 +47,10 @@ class TimePlan:
 class BeliefPlan:
     """Offers what is best for both under what it believes of the debtor's money.
 
-    The candidates' expected comprehensive index (own CCI of every point of the belief, weighted)
-    is set against the distance to what the debtor asks; the weight of that distance grows with
-    time, so the plan gives way where it costs least.
+    A candidate is worth its expected comprehensive index (own CCI over the belief) times the
+    chance that the debtor takes it: the chance falls with the distance to what the debtor asks,
+    the faster the less time is left. Without agreement both sides get nothing, so toward the end
+    the plan gives way wherever it costs least.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class BeliefPlan:
         # Heavy: compiled code is loaded where such a collector plays.
         from arrears.economy.candidates import candidate_grid
 
-        self._c = c
+        self._b = b
         self._debt = need_coll_amt
         self._belief = Belief(need_coll_amt, b)
         self._grid = candidate_grid(mandate)
@@ -87,7 +88,8 @@ class BeliefPlan:
         )
         short = np.maximum(asked - self._goods, 0.0).sum(axis=1)
         broken = ((sealed >= 0) & (np.abs(self._goods - sealed) > 1e-9)).sum(axis=1)
-        score = worth - 0.30 * time * short - broken
+        wary = self._b.wary_first + (self._b.wary_last - self._b.wary_first) * time
+        score = worth * np.exp(-wary * short) - broken
         best = self._goods[int(np.argmax(score))]
         return {d: float(level) for d, level in zip(DIMENSIONS, best, strict=True)}
 

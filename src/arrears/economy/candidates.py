@@ -14,7 +14,8 @@ from arrears.economy.position import Money
 from arrears.terms import GRID, Mandate, Terms, minor_units
 
 # Neighbouring days differ little; a thinned axis prices an offer in a third of the time.
-_DAYS = (1, 3, 5, 7, 10, 14)
+_DAYS = (2, 5, 7, 10, 14)
+_DISCOUNTS = (0.0, 0.05, 0.10, 0.20, 0.30)
 
 
 class MoneyPoint(Protocol):
@@ -43,12 +44,12 @@ class CandidateGrid(NamedTuple):
 
 
 @cache
-def candidate_grid(mandate: Mandate, largest_discount: float = 0.15) -> CandidateGrid:
-    """The candidates that a mandate allows; days are thinned, large discounts left out."""
+def candidate_grid(mandate: Mandate) -> CandidateGrid:
+    """The candidates that a mandate allows; days and discounts are thinned."""
     terms = tuple(
         Terms(float(disc), float(pmt), days, int(months))
         for disc in mandate.allowed("disc_ratio")
-        if disc <= largest_discount + 1e-9
+        if disc in _DISCOUNTS
         for pmt in mandate.allowed("pmt_ratio")
         for days in _DAYS
         if days <= mandate.max_pmt_days
