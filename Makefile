@@ -1,11 +1,34 @@
+# The two commands of the README, and the house's own. Each sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.venv/ready: pyproject.toml
+.PHONY: bench test lint clean
+
+# Both suites' test splits, the four built-in collectors, one report.
+bench: .venv/ready
+	$(BIN)/arrears bench --suite dcn --suite debtbench \
+	    --collector scripted/lenient --collector scripted/typical \
+	    --collector scripted/firm --collector scripted/adaptive \
+	    --seed 1 --out runs/first
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/bin/python:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+
+.venv/ready: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
-.PHONY: test
-test: .venv/ready
-	$(BIN)/python -m pytest
+.venv/ready-dev: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv runs

@@ -5,6 +5,7 @@ message and leaves with its `exit_code` (2 for usage, 1 for the rest). Anything 
 """
 
 from collections.abc import Iterable
+from errno import EACCES, EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR, EPERM, EROFS
 from pathlib import Path
 
 
@@ -57,3 +58,20 @@ class RunMismatch(UsageError):
 
 class StorageError(ArrearsError):
     """A folder that cannot be written or a disk that is full; what was finished is kept."""
+
+
+class UnwritablePlace(StorageError):
+    """A place that cannot be written as it was named: another one has to be given."""
+
+    exit_code = 2
+
+
+_MISNAMED = frozenset({EACCES, EPERM, EROFS, ENOTDIR, EISDIR, EEXIST, ENAMETOOLONG})
+
+
+def cannot_write(path: Path, error: OSError, advice: str = "") -> StorageError:
+    """The error for a file that could not be written: by its place, or for want of room."""
+    text = f"cannot write {path}: {error.strerror or error}"
+    if error.errno in _MISNAMED:
+        return UnwritablePlace(f"{text}; choose a place that can be written")
+    return StorageError(f"{text}. {advice}" if advice else text)

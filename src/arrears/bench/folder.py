@@ -20,7 +20,7 @@ import orjson
 from pydantic import ValidationError
 
 from arrears.bench.plan import FORMAT_VERSION, Plan
-from arrears.errors import BrokenFile, RunMismatch, StorageError
+from arrears.errors import BrokenFile, RunMismatch, StorageError, cannot_write
 
 PLAN, DIALOGUES, TIMING = "run.json", "dialogues.jsonl", "timing.jsonl"
 SCORES, REPORT, DEBTORS = "scores.parquet", "report.html", "debtors.jsonl"
@@ -181,7 +181,7 @@ class LineFile(LineReader):
         except BaseException as error:
             os.ftruncate(self._fd, self._size)
             if isinstance(error, OSError):
-                raise cannot_write(self._path, error) from error
+                raise unwritten(self._path, error) from error
             raise
         spans = []
         for line in lines:
@@ -299,13 +299,13 @@ def storage(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise unwritten(path, error) from error
 
 
-def cannot_write(path: Path, error: OSError) -> StorageError:
-    """What to tell about a file that could not be written."""
-    why = error.strerror or str(error)
-    return StorageError(
-        f"cannot write {path}: {why}. Finished dialogues are kept; make room or choose a folder "
-        "that can be written, then resume with the same command"
+def unwritten(path: Path, error: OSError) -> StorageError:
+    """What to tell about a run's file that could not be written."""
+    return cannot_write(
+        path,
+        error,
+        "Finished dialogues are kept; make room, then resume with the same command",
     )

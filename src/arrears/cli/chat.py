@@ -22,14 +22,17 @@ from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
 from arrears.dialogue.views import CollectorView, DebtorView
-from arrears.errors import ActSyntaxError, StorageError
+from arrears.errors import ActSyntaxError, cannot_write
 from arrears.rng import rng_for
 from arrears.terms import DIMENSIONS, TITLES, Mandate, Value, written
 
 _HELP = (
     "Say something, then do something: ask(disc_ratio=5%, pmt_ratio=30%), accept(pmt_days=7), "
-    "reject(disc_ratio), several with ';', or nothing (enter). Ctrl-C leaves."
+    "reject(disc_ratio), several with ';', or nothing (enter). /quit leaves."
 )
+
+
+_QUIT = "/quit"
 
 
 class TerminalPrompter:
@@ -58,7 +61,13 @@ class TerminalPrompter:
     def ask(self, question: str) -> str:
         """One line, with the question as its prompt."""
         self._console.print(f"[bold]{question}>[/bold] ", end="")
-        return input()
+        try:
+            line = input()
+        except EOFError:
+            line = _QUIT
+        if line.strip() == _QUIT:
+            raise KeyboardInterrupt
+        return line
 
     def complain(self, error: ActSyntaxError) -> None:
         """What could not be read, and how it should look."""
@@ -75,7 +84,7 @@ def _cell(dim: Any, value: Value | None) -> str:
 @click.option("--against", default=None,
               help="Who sits opposite: scripted/debtor or a collector.")  # fmt: skip
 @click.option("--debtor", "debtor_id", default="debtbench-test-0001", show_default=True,
-              help="The debtor at the table: the id of a shipped suite.")  # fmt: skip
+              help="The debtor at the table: an id of a suite, or FILE:N.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Luck of the built-in seat.")
 @click.option("--max-turns", default=12, show_default=True, help="Turns before the talk ends.")
 @click.option("--save", type=click.Path(path_type=Path), default=None,
@@ -93,7 +102,11 @@ def chat(
     """Sit at the table yourself, in the terminal, against a built-in agent."""
     console = Console(stderr=True)
     debtor = pick_debtor(debtor_id)
-    dialogue = _play(console, seat, against, debtor, seed, max_turns)
+    try:
+        dialogue = _play(console, seat, against, debtor, seed, max_turns)
+    except KeyboardInterrupt:
+        console.print("\nYou have left the table; nothing was agreed and nothing is kept.")
+        return
     _conclude(console, dialogue, debtor)
     line = DIALOGUE_ADAPTER.dump_json(dialogue)
     if save is not None:
@@ -101,7 +114,7 @@ def chat(
             with save.open("ab") as file:
                 file.write(line + b"\n")
         except OSError as error:
-            raise StorageError(f"cannot save the dialogue to {save}: {error.strerror}") from error
+            raise cannot_write(save, error) from error
     if as_json:
         click.echo(orjson.dumps(orjson.loads(line), option=orjson.OPT_INDENT_2).decode())
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from arrears.debtors.flat import COLUMNS, flatten, unflatten
 from arrears.debtors.record import Debtor
 from arrears.debtors.suites import as_line
-from arrears.errors import BrokenFile, StorageError, UnknownName
+from arrears.errors import BrokenFile, UnknownName, cannot_write
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
 
@@ -72,7 +72,7 @@ def write_debtors(path: Path, debtors: Iterable[Debtor], form: str | None = None
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error
     return len(everyone)
 
 

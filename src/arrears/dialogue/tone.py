@@ -74,7 +74,7 @@ class Tone(NamedTuple):
 TONES: Final = Tone._fields[:-2]
 _COUNT: Final = len(TONES)
 _RESPECT, _ABUSE, _QUESTION, _ANGER = map(TONES.index, ("respect", "abuse", "question", "anger"))
-_REACH: Final = 4  # words a negation reaches, itself included: "not going to threaten"
+_REACH: Final = 8  # words a negation reaches at most, itself included; a clause ends it sooner
 _NEGATED: Final = 0.1  # what a negated cue still weighs: the thing was mentioned
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from arrears.economy.position import Money
 from arrears.economy.projection import FLOOR, HORIZON, TIERS, project
 from arrears.economy.trajectory import trajectory
-from arrears.errors import StorageError, UsageError
+from arrears.errors import UsageError, cannot_write
 from arrears.terms import DEFAULT_FEES, Terms, written
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def save_plans(
         with rc_context({"svg.hashsalt": "arrears"}):
             draw_plans(money, plans, fees, title).savefig(path, dpi=150, metadata=stamp)
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error
     return path
 
 

@@ -97,7 +97,7 @@ def _comfort(turns: Sequence[Turn], warmth: float, upset_from: float) -> float:
 def _before_money(said: Sequence[Tone], name: str) -> float:
     """1 where that tone sounds before or with the first offer."""
     for tone in said:
-        if getattr(tone, name) >= 0.2:
+        if getattr(tone, name) >= 0.35:
             return 1.0
         if tone.offer >= 0.35:
             return 0.0
