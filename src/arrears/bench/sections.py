@@ -143,7 +143,7 @@ def _published(suite: str) -> list[Table]:
             title,
             f"{title}: published",
             "published",
-            measures,
+            [m._replace(rubric=False) for m in measures],
             {
                 row: {metric: Figure(value) for metric, value in values.items()}
                 for row, values in published_table(name).rows.items()
@@ -201,7 +201,7 @@ def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> lis
     """Sentences that a reader would look for first, from the figures alone."""
     found = []
     cci = {n: s.dcn["CCI"].value for n, s in summaries.items() if s.dcn["CCI"].value is not None}
-    if len(cci) > 1:
+    if len(cci) > 1 and any(cci.values()):
         best = max(cci, key=lambda n: cci[n] or 0.0)
         others = ", ".join(f"{n} {v:.3f}" for n, v in cci.items() if n != best)
         found.append(

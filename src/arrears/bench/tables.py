@@ -158,7 +158,7 @@ def _cell(measure: Measure, figure: Figure | None, mark: Literal["", "best", "se
         return Cell("–", hint=reason)
     interval = ""
     if figure.low is not None and figure.high is not None:
-        interval = f"{measure.show(figure.low)} … {measure.show(figure.high)}"
+        interval = f"{measure.show(figure.low)}…{measure.show(figure.high)}"
     hint = "" if figure.scored is None else f"{figure.scored} scored"
     if figure.unscored:
         hint += f", {figure.unscored} unscored"
