@@ -9,6 +9,7 @@ YAML file of nested mappings whose leaves are lists of templates; a leaf is name
 example `strategy.legal_deterrent.firm`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -120,20 +121,23 @@ def _slots(parts: Sequence[Any]) -> set[str]:
     return found
 
 
+_BEFORE_MARK = re.compile(r" +([,.?!;:])")
+_SMALL_START = re.compile(r"[.?!] [a-z]")
+
+
 def tidy(text: str) -> str:
     """Single spaces, none before a comma or stop, a capital at the start of every sentence."""
-    words = " ".join(text.split())
-    for mark in (" ,", " .", " ?", " !", " ;", " :"):
-        if mark in words:
-            words = words.replace(mark, mark[1])
-    if not words:
-        return words
-    words = words[0].upper() + words[1:]
-    for stop in (". ", "? ", "! "):
-        if stop in words:
-            head, *rest = words.split(stop)
-            words = stop.join([head, *(r[:1].upper() + r[1:] for r in rest)])
-    return words
+    if "  " in text or text[:1] == " " or text[-1:] == " ":
+        text = " ".join(text.split())
+    if not text:
+        return text
+    if _BEFORE_MARK.search(text) is not None:
+        text = _BEFORE_MARK.sub(r"\1", text)
+    if text[0].islower():
+        text = text[0].upper() + text[1:]
+    if _SMALL_START.search(text) is not None:
+        text = _SMALL_START.sub(lambda found: found[0].upper(), text)
+    return text
 
 
 class Bank:

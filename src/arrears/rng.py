@@ -59,10 +59,10 @@ class Draws:
     def weighted(self, items: Sequence[T], weights: Sequence[float]) -> T:
         """One of the items, with probability proportional to its weight (none negative)."""
         mark = self.uniform() * sum(weights)
-        for item, weight in zip(items, weights, strict=True):
+        for place, weight in enumerate(weights):
             mark -= weight
             if mark < 0:
-                return item
+                return items[place]
         return items[-1]
 
     def chance(self, probability: float) -> bool:

@@ -1,7 +1,7 @@
 """The behavioural constants, typed. Their values and meanings stand in `behaviour.yaml`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,23 @@ import yaml
 from arrears.errors import BrokenFile
 
 C = TypeVar("C")
+STRATEGIES = (
+    "honest_disclosure",
+    "vague_response",
+    "false_compliance",
+    "shift_responsibility",
+    "dilemma_rendering",
+    "emotional_confrontation",
+    "complaint",
+    "repayment_negotiation",
+)
+"""The debtor's, in the order in which they are drawn."""
+DRIVERS = (
+    "bias", "anger", "fear", "sadness", "disgust", "trust", "distrust", "impatience",
+    "responsibility", "irresponsibility", "legal", "willingness", "on_table", "told", "asked",
+    "warmth", "pressed",
+)  # fmt: skip
+"""What may weigh on the choice of a strategy; each 0 … 1, `bias` is 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +144,19 @@ class StrategyConstants:
     repayment_negotiation: Mapping[str, float]
     same_again: float
     before_offer: float
+    scores: tuple[tuple[str, tuple[tuple[int, float], ...]], ...] = field(init=False, repr=False)
+    """By strategy in the order of `STRATEGIES`: (place in `DRIVERS`, weight)."""
+
+    def __post_init__(self) -> None:
+        scores = []
+        for name in STRATEGIES:
+            of: Mapping[str, float] = getattr(self, name)
+            unknown = sorted(set(of) - set(DRIVERS))
+            if unknown:
+                where = f"debtor.strategies.{name}"
+                raise BrokenFile("behaviour.yaml", f"no driver {unknown[0]!r}", field=where)
+            scores.append((name, tuple((DRIVERS.index(d), w) for d, w in of.items())))
+        object.__setattr__(self, "scores", tuple(scores))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +255,7 @@ class Behaviour:
 def _build(cls: type[C], raw: Any, path: str) -> C:
     """A dataclass of constants from a mapping that names each of its fields and no other."""
     hints = get_type_hints(cls)
-    names = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    names = {f.name for f in fields(cls) if f.init}  # type: ignore[arg-type]
     if not isinstance(raw, dict) or set(raw) != names:
         wrong = sorted(names ^ set(raw if isinstance(raw, dict) else ()))
         raise BrokenFile("behaviour.yaml", f"missing or unknown: {', '.join(wrong)}", field=path)

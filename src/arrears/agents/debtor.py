@@ -7,9 +7,8 @@ nowhere in here: they come out of the persona and of what the talk does to it.
 
 import numpy as np
 
-from arrears.agents.behaviour import Behaviour, shipped_behaviour
+from arrears.agents.behaviour import STRATEGIES, Behaviour, shipped_behaviour
 from arrears.agents.debtor_moves import (
-    STRATEGIES,
     Moment,
     Stance,
     acts_for,

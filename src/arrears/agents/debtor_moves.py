@@ -35,45 +35,32 @@ class Moment(NamedTuple):
     """Share of its story that the debtor has told."""
 
 
-STRATEGIES = (
-    "honest_disclosure",
-    "vague_response",
-    "false_compliance",
-    "shift_responsibility",
-    "dilemma_rendering",
-    "emotional_confrontation",
-    "complaint",
-    "repayment_negotiation",
-)
-
-
 def propensities(moment: Moment, last: str, c: StrategyConstants) -> tuple[float, ...]:
     """Softmax weights (unnormalised) of the strategies, in the order of `STRATEGIES`."""
     state, temper, impact = moment.state, moment.temper, moment.impact
-    drivers = {  # in the order of DRIVERS
-        "bias": 1.0,
-        "anger": state.anger / 10,
-        "fear": state.fear / 10,
-        "sadness": state.sadness / 10,
-        "disgust": state.disgust / 10,
-        "trust": state.trust,
-        "distrust": 1.0 - state.trust,
-        "impatience": 1.0 - state.patience,
-        "responsibility": temper.responsibility,
-        "irresponsibility": 1.0 - temper.responsibility,
-        "legal": temper.legal,
-        "willingness": moment.will,
-        "on_table": moment.on_table,
-        "told": moment.told,
-        "asked": 1.0 if impact.asked else 0.0,
-        "warmth": impact.warmth,
-        "pressed": min(1.0, impact.pressure + impact.legal + impact.abuse),
-    }
+    drivers = (
+        1.0,
+        state.anger / 10,
+        state.fear / 10,
+        state.sadness / 10,
+        state.disgust / 10,
+        state.trust,
+        1.0 - state.trust,
+        1.0 - state.patience,
+        temper.responsibility,
+        1.0 - temper.responsibility,
+        temper.legal,
+        moment.will,
+        moment.on_table,
+        moment.told,
+        1.0 if impact.asked else 0.0,
+        impact.warmth,
+        min(1.0, impact.pressure + impact.legal + impact.abuse),
+    )
     weights = []
-    for name in STRATEGIES:
-        of: Mapping[str, float] = getattr(c, name)
+    for name, of in c.scores:
         score = 0.0
-        for driver, weight in of.items():
+        for driver, weight in of:
             score += weight * drivers[driver]
         if name == "repayment_negotiation":
             if moment.on_table == 0.0:

@@ -7,6 +7,7 @@ generator; it stays with the seat and never enters the record (domain page, "The
 from typing import NamedTuple
 
 from arrears.agents.behaviour import TemperConstants
+from arrears.debtors.persona import voice_family
 from arrears.debtors.record import EMOTIONS, RESILIENCE_LEVELS, Debtor
 from arrears.rng import Draws
 
@@ -40,9 +41,6 @@ def temper_of(debtor: Debtor, draws: Draws, constants: TemperConstants) -> Tempe
     person, mind = debtor.personality, debtor.cognition
     if person is None or mind is None:
         return _drawn(draws, constants)
-    # Imported here: the vocabulary is read once, and only where personas are played.
-    from arrears.debtors.persona import voice_family
-
     feels = person.emotions
     return Temper(
         feels.happiness,

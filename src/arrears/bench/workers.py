@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -45,10 +46,33 @@ def useful_workers(cases: int, asked: int | None) -> int:
 
 
 def play_here(player: Player, cases: Sequence[Case]) -> Iterator[Played]:
-    """Play in this process; every dialogue comes out as soon as it has ended."""
-    with asyncio.Runner() as runner:
-        for case in cases:
-            yield runner.run(player.play((case,)))
+    """Play in this process; some dialogues at a time, since entering a loop has its price."""
+    with event_loop() as loop, few_collections():
+        for at in range(0, len(cases), _CHUNK):
+            yield loop.run_until_complete(player.play(cases[at : at + _CHUNK]))
+
+
+@contextmanager
+def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A bare loop. `asyncio.Runner` installs a signal handler with every call, which costs more
+    than some talks; without it Ctrl-C is a plain KeyboardInterrupt, as it should be here.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        loop.close()
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Let Python look for cycles rarely: a talk makes many small values and hardly a cycle."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def play_in_workers(player: Player, cases: Sequence[Case], workers: int) -> Iterator[Played]:
@@ -117,14 +141,14 @@ def _work(pipe: Connection, inherited: Sequence[Connection], player: Player) -> 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides; Ctrl-C reaches it too.
     for end in inherited:
         end.close()
-    with asyncio.Runner() as runner:
+    with event_loop() as loop, few_collections():
         while True:
             try:
                 chunk = pipe.recv()
             except (EOFError, OSError):
                 return
             try:
-                answer: object = runner.run(player.play(chunk))
+                answer: object = loop.run_until_complete(player.play(chunk))
             except ArrearsError as error:
                 answer = error
             except Exception:

@@ -128,7 +128,7 @@ def _gathered(section: Mapping[str, Any], tones: Sequence[str]) -> dict[str, Cue
         else:
             raise BrokenFile(_FILE, f"no tone; the tones are {', '.join(tones)}", field=name)
     return {
-        cue: Cue(marks.get(cue, Mark.NONE), tuple(weights.get(cue, ())))
+        cue: Cue(int(marks.get(cue, Mark.NONE)), tuple(weights.get(cue, ())))
         for cue in {**marks, **weights}
     }
 
@@ -136,9 +136,9 @@ def _gathered(section: Mapping[str, Any], tones: Sequence[str]) -> dict[str, Cue
 def _grown(cues: Mapping[str, Cue]) -> Mapping[str, Node]:
     """The cues as a tree by words, spelled out in full and in short."""
     flat: dict[tuple[str, ...], Cue] = {
-        (".",): Cue(Mark.SENTENCE, ()),
-        ("?",): Cue(Mark.QUESTION, ()),
-        (",",): Cue(Mark.CLAUSE, ()),
+        (".",): Cue(int(Mark.SENTENCE), ()),
+        ("?",): Cue(int(Mark.QUESTION), ()),
+        (",",): Cue(int(Mark.CLAUSE), ()),
     }
     for text, cue in cues.items():
         for spelling in _spellings(text):

@@ -8,7 +8,7 @@ a built-in agent, a model and a person alike. The cues are data (`tone.yaml`).
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from arrears.dialogue.cues import Lexicon, Mark, load_lexicon, plain_words
+from arrears.dialogue.cues import Lexicon, Mark, Node, load_lexicon, plain_words
 from arrears.strategies import Seat
 
 
@@ -78,6 +78,12 @@ _REACH: Final = 8  # words a negation reaches at most, itself included; a clause
 _NEGATED: Final = 0.1  # what a negated cue still weighs: the thing was mentioned
 
 
+# Looked up once: a member of an enumeration costs a Python call with every access.
+_NEGATION_MARK, _TOPIC_MARK, _ASKING_MARK, _OR_MARK, _CLAUSE_MARK, _QUESTION_MARK = map(
+    int, (Mark.NEGATION, Mark.TOPIC, Mark.ASKING, Mark.OR, Mark.CLAUSE, Mark.QUESTION)
+)
+
+
 @cache
 def _lexicon() -> Lexicon:
     return load_lexicon(TONES)
@@ -97,7 +103,9 @@ def hear(text: str) -> Tone:
     if levels[_ANGER]:
         levels[_ANGER] += 0.08 * text.count("!")
     levels[_RESPECT] = max(0.0, levels[_RESPECT] - levels[_ABUSE])
-    return Tone._make([*(x if x < 1.0 else 1.0 for x in levels), abused, length])
+    if max(levels) > 1.0:
+        levels = [x if x < 1.0 else 1.0 for x in levels]
+    return Tone._make([*levels, abused, length])
 
 
 def recognise(text: str, seat: Seat) -> str:
@@ -125,12 +133,12 @@ def _listen(words: list[str], lexicon: Lexicon, levels: list[float]) -> int:
     """
     roots = lexicon.roots
     words.append(".")
-    at, end, negated, abused, topic, asking = 0, len(words), 0, 0, 0.0, False
-    while at < end:
-        node = roots.get(words[at])
-        if node is None:
-            at += 1
+    end, spent, negated, abused, topic, asking = len(words), 0, 0, 0, 0.0, False
+    # Most words begin no cue: a comprehension passes over them faster than the loop would.
+    for at in [i for i, word in enumerate(words) if word in roots]:
+        if at < spent:
             continue
+        node: Node | None = roots[words[at]]
         cue, after, stop = None, at + 1, at + 1
         while node is not None:
             children, here = node
@@ -141,7 +149,6 @@ def _listen(words: list[str], lexicon: Lexicon, levels: list[float]) -> int:
             node = children.get(words[after])
             after += 1
         if cue is None:
-            at += 1
             continue
         mark, weighed = cue
         if weighed:
@@ -151,21 +158,21 @@ def _listen(words: list[str], lexicon: Lexicon, levels: list[float]) -> int:
                 if index == _ABUSE and at >= negated:
                     abused += 1
         if mark:
-            if mark == Mark.NEGATION:
+            if mark == _NEGATION_MARK:
                 negated = at + _REACH
-            elif mark == Mark.TOPIC:
+            elif mark == _TOPIC_MARK:
                 topic += 0.35
-            elif mark == Mark.ASKING:
+            elif mark == _ASKING_MARK:
                 asking = True
-            elif mark == Mark.OR:
+            elif mark == _OR_MARK:
                 negated = at + _REACH if negated else 0
             else:
                 negated = 0
-                if mark != Mark.CLAUSE:
-                    if asking or mark == Mark.QUESTION:
+                if mark != _CLAUSE_MARK:
+                    if asking or mark == _QUESTION_MARK:
                         levels[_QUESTION] += topic
                     topic, asking = 0.0, False
-        at = stop
+        spent = stop
     words.pop()
     return abused
 
@@ -181,8 +188,8 @@ def _listen_chinese(text: str, lexicon: Lexicon, levels: list[float]) -> tuple[i
         for index, weight in weighed:
             levels[index] += weight * (_NEGATED if denied else 1.0)
             abused += index == _ABUSE and not denied
-        topic += 0.35 * (mark == Mark.TOPIC)
-        asking |= mark == Mark.ASKING
+        topic += 0.35 * (mark == _TOPIC_MARK)
+        asking |= mark == _ASKING_MARK
     if asking or "?" in text or "？" in text:
         levels[_QUESTION] += topic
     return abused, sum(char >= "\u3400" for char in text)
