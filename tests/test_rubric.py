@@ -82,8 +82,8 @@ def test_good_is_far_from_bad() -> None:
         assert getattr(good, name) - getattr(bad, name) > 3, name
 
 
-GOOD_US, GOOD_ES, GOOD_CA, GOOD_DS = 0.0, 0.0, 0.0, 0.0
-BAD_US, BAD_ES, BAD_CA, BAD_DS = 0.0, 0.0, 0.0, 0.0
+GOOD_US, GOOD_ES, GOOD_CA, GOOD_DS = 10.0, 10.0, 9.83, 4.8
+BAD_US, BAD_ES, BAD_CA, BAD_DS = 1.0, 1.0, 1.19, 2.65
 
 
 def test_what_a_seat_kept_to_itself_moves_no_score() -> None:

@@ -13,23 +13,19 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import yaml
 
 from arrears.errors import BrokenFile, UnknownName
 from arrears.rng import Draws
 
-# Text, a slot's name, or branches to choose from.
-Text = str
-Slot = tuple[str]
-Part = str | tuple[str] | list["Phrase"]
-
 
 class Phrase:
-    """One compiled template."""
+    """One compiled template. Every combination of its choices is as likely as the next."""
 
-    __slots__ = ("_parts", "slots", "source")
+    __slots__ = ("_made", "_parts", "combinations", "slots", "source")
 
     def __init__(self, source: str) -> None:
         """ValueError where brackets or braces do not pair."""
@@ -39,32 +35,67 @@ class Phrase:
             raise ValueError(f"unpaired bracket at {end} in {source!r}")
         self._parts = parts
         self.slots = frozenset(_slots(parts))
-
-    def write(self, draws: Draws, slots: Mapping[str, str], out: list[str]) -> None:
-        """Append one expansion's pieces to `out`. KeyError for a slot that was not given."""
-        _write(self._parts, draws, slots, out)
+        self.combinations = _count(parts)
+        self._made: dict[int, str] = {}
 
     def say(self, draws: Draws, slots: Mapping[str, str], raw: bool = False) -> str:
-        """One expansion, tidied unless it is raw material for a longer text."""
-        out: list[str] = []
-        _write(self._parts, draws, slots, out)
-        text = "".join(out)
+        """One expansion, tidied unless it is raw material for a longer text.
+
+        KeyError for a slot that was not given. A combination without slots is made once: the same
+        words come again in other talks, and to make them anew costs more than to remember them.
+        """
+        which = int(draws.uniform() * self.combinations)
+        if self.slots:
+            out: list[str] = []
+            _write(self._parts, which, slots, out)
+            text = "".join(out)
+        else:
+            made = self._made.get(which)
+            if made is None:
+                out = []
+                _write(self._parts, which, slots, out)
+                made = "".join(out)
+                if len(self._made) < _REMEMBERED:
+                    self._made[which] = made
+            text = made
         return text if raw else tidy(text)
 
 
-def _write(parts: list[Any], draws: Draws, slots: Mapping[str, str], out: list[str]) -> None:
+_REMEMBERED = 2000  # combinations of one template that are kept, at most
+
+
+class _Choice(NamedTuple):
+    """A choice: its branches, text or parts, and in how many ways each can be written."""
+
+    branches: tuple[str | list[Any], ...]
+    ways: tuple[int, ...]
+    total: int
+
+
+def _count(parts: Sequence[Any]) -> int:
+    """In how many ways the parts can be written."""
+    return prod(part.total for part in parts if type(part) is _Choice)
+
+
+def _write(parts: Sequence[Any], which: int, slots: Mapping[str, str], out: list[str]) -> None:
+    """Append combination `which` of the parts, counted as in a number of mixed radix."""
     for part in parts:
         kind = type(part)
         if kind is str:
             out.append(part)
-        elif kind is tuple:
-            out.append(slots[part[0]])
-        else:
-            branch = part[int(draws.uniform() * len(part))]
+        elif kind is _Choice:
+            which, rest = divmod(which, part.total)
+            at = 0
+            while rest >= part.ways[at]:
+                rest -= part.ways[at]
+                at += 1
+            branch = part.branches[at]
             if type(branch) is str:
                 out.append(branch)
             else:
-                _write(branch, draws, slots, out)
+                _write(branch, rest, slots, out)
+        else:
+            out.append(slots[part[0]])
 
 
 def _compile(source: str, start: int, nested: bool) -> tuple[list[Any], int]:
@@ -98,7 +129,8 @@ def _compile(source: str, start: int, nested: bool) -> tuple[list[Any], int]:
                 branches.append("".join(branch) if plain else branch)
                 if source[at] == "]":
                     break
-            parts.append(branches)
+            ways = tuple(1 if type(b) is str else _count(b) for b in branches)
+            parts.append(_Choice(tuple(branches), ways, sum(ways)))
             at += 1
         elif char in "]}":
             raise ValueError(f"unpaired {char!r} at {at} in {source!r}")
@@ -112,12 +144,12 @@ def _compile(source: str, start: int, nested: bool) -> tuple[list[Any], int]:
 def _slots(parts: Sequence[Any]) -> set[str]:
     found: set[str] = set()
     for part in parts:
-        if isinstance(part, tuple):
-            found.add(part[0])
-        elif isinstance(part, list):
-            for branch in part:
-                if isinstance(branch, list):
+        if type(part) is _Choice:
+            for branch in part.branches:
+                if type(branch) is not str:
                     found |= _slots(branch)
+        elif type(part) is tuple:
+            found.add(part[0])
     return found
 
 
@@ -158,12 +190,11 @@ class Bank:
             leaf = self.leaves[path]
         except KeyError:
             raise UnknownName("phrase", path, self.leaves) from None
-        phrase = leaf[int(draws.uniform() * len(leaf))]
+        at = int(draws.uniform() * len(leaf))
+        phrase = leaf[at]
         if spent is not None:
             if phrase in spent:
-                fresh = [p for p in leaf if p not in spent]
-                if fresh:
-                    phrase = fresh[int(draws.uniform() * len(fresh))]
+                phrase = next((p for p in leaf[at:] + leaf[:at] if p not in spent), phrase)
             spent.add(phrase)
         return phrase
 

@@ -5,7 +5,7 @@ that differ in any part give independent streams; the same address always gives 
 in whatever order and in however many processes the addresses are visited.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from math import cos, log, pi, sqrt
 from typing import TypeVar
@@ -26,6 +26,11 @@ def rng_for(seed: int, *address: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key))
 
 
+def _stream(rng: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from rng.random(_BLOCK).tolist()[::-1]
+
+
 class Draws:
     """Plain Python numbers from one generator, drawn a block at a time.
 
@@ -34,19 +39,13 @@ class Draws:
     here: numpy promises stable bytes for its bit generators, not for its distributions.
     """
 
-    __slots__ = ("_left", "_rng")
+    __slots__ = ("uniform",)
+
+    uniform: Callable[[], float]
+    """A number in [0, 1). The stream's own `__next__`: it is called some hundred times a talk."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._left: list[float] = []
-
-    def uniform(self) -> float:
-        """A number in [0, 1)."""
-        try:
-            return self._left.pop()
-        except IndexError:
-            self._left = self._rng.random(_BLOCK).tolist()
-            return self._left.pop()
+        self.uniform = _stream(rng).__next__
 
     def below(self, n: int) -> int:
         """A whole number in 0 … n − 1."""

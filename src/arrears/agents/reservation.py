@@ -97,7 +97,8 @@ def limits(
 
 def _share_at_most(share: float) -> Value:
     """The largest legal upfront share within `share`; 5 % where there is none."""
-    return max((v for v in GRID["pmt_ratio"] if v <= share + 1e-9), default=0.05)
+    shares = GRID["pmt_ratio"]
+    return shares[min(len(shares), max(1, int(20.0 * share + 2e-8))) - 1]
 
 
 def demand_now(limits: Limits, dimension: Dimension, time: float) -> float:

@@ -38,8 +38,10 @@ class Ledger:
 
     def apply(self, seat: Seat, acts: Sequence[Act]) -> tuple[Effect, ...]:
         """Apply a message's acts from left to right; what each of them did."""
-        self._table = None
-        return tuple([self._apply(seat, act) for act in acts])
+        effects = tuple([self._apply(seat, act) for act in acts])
+        if any(act.dim is not None for act in acts):
+            self._table = None
+        return effects
 
     def table(self) -> Table:
         """Where all four dimensions stand."""

@@ -9,7 +9,7 @@ is the judge of a finished agreement.) All amounts are whole minor units.
 from collections.abc import Mapping
 
 from arrears.economy.position import Money
-from arrears.terms import DEFAULT_FEES, GRID
+from arrears.terms import DEFAULT_FEES
 
 
 def upfront_amount(need_coll_amt: int, disc_ratio: float, pmt_ratio: float) -> float:
@@ -47,9 +47,9 @@ def shortest_inst_prds(
     fees: Mapping[int, int] = DEFAULT_FEES,
 ) -> int | None:
     """The fewest instalments that are each at most `monthly`; None where even 24 are too dear."""
-    for inst_prds in GRID["inst_prds"]:
-        months = int(inst_prds)
-        if monthly_amount(need_coll_amt, disc_ratio, pmt_ratio, months, fees) <= monthly:
+    rest = need_coll_amt * (1.0 - disc_ratio) * (1.0 - pmt_ratio)
+    for months, fee in fees.items():
+        if rest * (1.0 + fee / 10000) <= monthly * months:
             return months
     return None
 

@@ -44,33 +44,32 @@ def features(dialogue: Dialogue, debtor: Debtor, upset_from: float) -> Features:
     said = [hear(turn.dialogue) for turn in ours]
     answered = [hear(turn.dialogue) for turn in theirs]
     n = len(said)
-    warmth = sum(tone.warmth for tone in said) / n
+    # Column sums of all tones at once: one pass in C instead of ten in Python.
+    mean = Tone._make([total / n for total in map(sum, zip(*said, strict=True))])
+    other = Tone._make([t / len(answered) for t in map(sum, zip(*answered, strict=True))])
     mind = debtor.cognition
     simple = 2.0 if mind is not None and mind.financial_literacy.level <= 2 else 1.0
     feasible, backtrack = _offers(ours, debtor)
     late = answered[-max(1, len(answered) // 3) :]
     return Features(
-        warmth,
-        _comfort(dialogue.turns, warmth, upset_from),
-        sum(tone.respect for tone in said) / n,
-        sum(tone.pressure for tone in said) / n,
-        sum(tone.legal_threat for tone in said) / n,
-        min(1.0, sum(tone.abuse_count for tone in said) / 2),
-        sum(tone.clarity for tone in said) / n,
-        min(1.0, simple * sum(tone.jargon for tone in said) / n),
+        mean.warmth,
+        _comfort(dialogue.turns, mean.warmth, upset_from),
+        mean.respect,
+        mean.pressure,
+        mean.legal_threat,
+        min(1.0, mean.abuse_count * n / 2),
+        mean.clarity,
+        min(1.0, simple * mean.jargon),
         _before_money(said, "trust"),
         _before_money(said, "question"),
         feasible,
         backtrack,
         _repetition(ours),
         min(1.0, sum(tone.anger + tone.fear + tone.sadness for tone in late) / len(late)),
-        min(
-            1.0,
-            sum(tone.anger + tone.blame + tone.complaint for tone in answered) / len(answered),
-        ),
+        min(1.0, other.anger + other.blame + other.complaint),
         _relief(answered),
         min(1.0, sum(tone.willingness + tone.gratitude for tone in late) / len(late)),
-        sum(tone.evasion for tone in answered) / len(answered),
+        other.evasion,
         1.0 if dialogue.terms is not None else 0.0,
         min(1.0, dialogue.exchanges / _FULL_TALK),
     )
