@@ -98,7 +98,7 @@ def _wishes() -> Iterator[_Wish]:
     def regret(c: Candidate) -> float:
         return c.regret if c.regret is not None else 9.0
 
-    yield "Close to the best there was", lambda c: c.regret is not None and c.row.turns > 2, regret
+    yield "Close to the best there was", lambda c: c.row.success and c.row.turns > 2, regret
     yield "An empty promise", lambda c: c.false_compliance and c.row.turns > 2, level
     yield (
         "The debtor hangs up",
