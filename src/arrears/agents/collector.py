@@ -26,6 +26,7 @@ from arrears.terms import CREDITOR_PREFERS, DIMENSIONS, Dimension, Mandate, Valu
 
 _UPSET = frozenset({"anger", "complaint", "fear", "sadness"})
 _STALLING = frozenset({"vague", "blame", "complaint"})
+_LEVEL = {dim: f"level_{dim}" for dim in DIMENSIONS}
 # Pressure mounts: facts, then a challenge, then the conscience, then the law.
 _PRESSING = ("statement_of_facts", "constructive_challenge", "ethical_appeal", "legal_deterrent")
 
@@ -185,7 +186,7 @@ class ScriptedCollector:
         for name, amount in (facts or {}).items():
             private[f"heard_{name}"] = amount
         for dim, level in (levels or {}).items():
-            private[f"level_{dim}"] = round(level, 2)
+            private[_LEVEL[dim]] = int(100.0 * level + 0.5) / 100.0
         return Turn(
             "collector",
             self._voice.say(line),

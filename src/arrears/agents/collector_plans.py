@@ -12,7 +12,7 @@ import numpy as np
 
 from arrears.agents.behaviour import BeliefConstants, CollectorConstants
 from arrears.agents.belief import Belief
-from arrears.agents.goodness import conceded, goodness
+from arrears.agents.goodness import conceded_share, goodness
 from arrears.dialogue.views import Table
 from arrears.terms import DIMENSIONS, Dimension, Mandate
 
@@ -41,7 +41,8 @@ class TimePlan:
     def levels(self, time: float, table: Table) -> Levels:
         """Opening + (limit − opening)·time^(1/β)."""
         c = self._c
-        return {d: conceded(c.opening[d], c.limit[d], time, c.beta) for d in DIMENSIONS}
+        share = conceded_share(time, c.beta)
+        return {d: a + (c.limit[d] - a) * share for d, a in c.opening.items()}  # type: ignore[misc]
 
 
 class BeliefPlan:

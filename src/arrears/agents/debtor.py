@@ -114,7 +114,7 @@ class ScriptedDebtor:
             self._gap(seen),
             acts,
             seen.asks_identity and not self._used,
-            LEAVE in acts,
+            acts[0] is LEAVE,
             self._used.get(strategy, 0),
         )
         self._used[strategy] = self._used.get(strategy, 0) + 1
@@ -180,22 +180,31 @@ class ScriptedDebtor:
         """What reports show: feelings, beliefs, and whether it means what it says."""
         disc, pmt, days, prds = bounds.reservation
         return {
-            "happiness": round(state.happiness, 1),
-            "sadness": round(state.sadness, 1),
-            "disgust": round(state.disgust, 1),
-            "fear": round(state.fear, 1),
-            "surprise": round(state.surprise, 1),
-            "anger": round(state.anger, 1),
-            "trust": round(state.trust, 2),
-            "patience": round(state.patience, 2),
-            "severity": round(state.severity, 2),
-            "willingness": round(will, 2),
-            "reservation_disc_ratio": round(disc, 2),
-            "reservation_pmt_ratio": round(pmt, 2),
-            "reservation_pmt_days": round(days, 2),
-            "reservation_inst_prds": round(prds, 2),
+            "happiness": _to_tenths(state.happiness),
+            "sadness": _to_tenths(state.sadness),
+            "disgust": _to_tenths(state.disgust),
+            "fear": _to_tenths(state.fear),
+            "surprise": _to_tenths(state.surprise),
+            "anger": _to_tenths(state.anger),
+            "trust": _to_hundredths(state.trust),
+            "patience": _to_hundredths(state.patience),
+            "severity": _to_hundredths(state.severity),
+            "willingness": _to_hundredths(will),
+            "reservation_disc_ratio": _to_hundredths(disc),
+            "reservation_pmt_ratio": _to_hundredths(pmt),
+            "reservation_pmt_days": _to_hundredths(days),
+            "reservation_inst_prds": _to_hundredths(prds),
             "in_earnest": self._in_earnest,
         }
+
+
+# None of these is negative, and `round` takes three times as long to be exact about halves.
+def _to_tenths(x: float) -> float:
+    return int(10.0 * x + 0.5) / 10.0
+
+
+def _to_hundredths(x: float) -> float:
+    return int(100.0 * x + 0.5) / 100.0
 
 
 def mood_of(state: State) -> tuple[Mood, float]:

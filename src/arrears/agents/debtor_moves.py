@@ -12,7 +12,7 @@ from arrears.agents.reservation import (
     Purse,
     affordable_upfront,
     ask_for,
-    demand_now,
+    demands_now,
 )
 from arrears.agents.temper import Temper
 from arrears.dialogue.acts import NON, Act, act
@@ -81,6 +81,15 @@ class Stance(NamedTuple):
     """Asks that stand already, for insisting."""
 
 
+# (place in DIMENSIONS, dimension)
+_IN_TURN: tuple[tuple[int, Dimension], ...] = (
+    (0, "disc_ratio"),
+    (2, "pmt_days"),
+    (1, "pmt_ratio"),
+    (3, "inst_prds"),
+)
+
+
 def stance(
     table: Table, purse: Purse, limits: Limits, time: float, c: BargainingConstants
 ) -> Stance:
@@ -92,11 +101,13 @@ def stance(
     for dim, position in zip(DIMENSIONS, table, strict=True):
         if position.sealed is not None:
             taken[dim] = position.sealed
-    for dim in ("disc_ratio", "pmt_days", "pmt_ratio", "inst_prds"):
-        position = getattr(table, dim)
+    wants = demands_now(limits, time)
+    # Discount and days first: whether an upfront share can be paid depends on both.
+    for at, dim in _IN_TURN:
+        position = table[at]
         if position.sealed is not None:
             continue
-        wanted = demand_now(limits, dim, time)
+        wanted = wants[at]
         offer = position.collector
         if (
             offer is not None

@@ -37,11 +37,11 @@ def value_at_most(dimension: Dimension, granted: float) -> Value:
     return _ORDERED[dimension][max(at, 0)]
 
 
-def conceded(opening: float, limit: float, time: float, beta: float) -> float:
-    """Where a time-dependent tactic stands: opening + (limit − opening)·time^(1/β).
+def conceded_share(time: float, beta: float) -> float:
+    """How much of the way to its limit a time-dependent tactic has gone: time^(1/β).
 
     `time` is the share of the own horizon that has passed (clipped to 0 … 1); β < 1 is Boulware,
     β > 1 conceder (Faratin, Sierra and Jennings 1998).
     """
     share: float = min(1.0, max(0.0, time)) ** (1.0 / beta)
-    return opening + (limit - opening) * share
+    return share

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from arrears.agents.behaviour import BargainingConstants
 from arrears.agents.feelings import State
-from arrears.agents.goodness import conceded, goodness, value_at_least
+from arrears.agents.goodness import conceded_share, goodness, value_at_least
 from arrears.agents.temper import Temper
 from arrears.debtors.record import Debtor
 from arrears.economy.means import (
@@ -22,7 +22,7 @@ from arrears.economy.means import (
 )
 from arrears.economy.position import Money, money_of
 from arrears.rng import Draws
-from arrears.terms import DIMENSIONS, GRID, Dimension, Value
+from arrears.terms import GRID, Dimension, Value
 
 
 class Purse(NamedTuple):
@@ -101,10 +101,12 @@ def _share_at_most(share: float) -> Value:
     return shares[min(len(shares), max(1, int(20.0 * share + 2e-8))) - 1]
 
 
-def demand_now(limits: Limits, dimension: Dimension, time: float) -> float:
-    """The goodness that the debtor asks of a dimension at this share of its horizon."""
-    i = DIMENSIONS.index(dimension)
-    return conceded(limits.first[i], limits.reservation[i], time, limits.beta)
+def demands_now(limits: Limits, time: float) -> tuple[float, ...]:
+    """The goodness asked of each dimension at this share of the debtor's horizon."""
+    share = conceded_share(time, limits.beta)
+    return tuple(
+        [f + (r - f) * share for f, r in zip(limits.first, limits.reservation, strict=True)]
+    )
 
 
 def affordable_upfront(purse: Purse, disc_ratio: float, pmt_ratio: float, pmt_days: int) -> bool:

@@ -8,7 +8,7 @@ a built-in agent, a model and a person alike. The cues are data (`tone.yaml`).
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from arrears.dialogue.cues import Lexicon, Mark, Node, load_lexicon, plain_words
+from arrears.dialogue.cues import Lexicon, Mark, load_lexicon, plain_words
 from arrears.strategies import Seat
 
 
@@ -89,7 +89,7 @@ def _lexicon() -> Lexicon:
     return load_lexicon(TONES)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=256)
 def hear(text: str) -> Tone:
     """The tone of a message in English or Chinese. Pure: the same text always sounds the same."""
     levels = [0.0] * _COUNT
@@ -131,23 +131,26 @@ def _listen(words: list[str], lexicon: Lexicon, levels: list[float]) -> int:
     At each place the longest phrase counts, and its words are spent. A question counts as such
     where what is asked about (`topic`) and the asking stand in one sentence.
     """
-    roots = lexicon.roots
+    find = lexicon.roots.get
     words.append(".")
-    end, spent, negated, abused, topic, asking = len(words), 0, 0, 0, 0.0, False
-    # Most words begin no cue: a comprehension passes over them faster than the loop would.
-    for at in [i for i, word in enumerate(words) if word in roots]:
+    spent, negated, abused, topic, asking = 0, 0, 0, 0.0, False
+    for at, word in enumerate(words):
         if at < spent:
             continue
-        node: Node | None = roots[words[at]]
-        cue, after, stop = None, at + 1, at + 1
-        while node is not None:
+        node = find(word)
+        if node is None:
+            continue
+        children, cue = node
+        stop = after = at + 1
+        # The full stop that was appended begins no longer phrase, so no index runs over.
+        while children:
+            node = children.get(words[after])
+            if node is None:
+                break
             children, here = node
+            after += 1
             if here is not None:
                 cue, stop = here, after
-            if not children or after >= end:
-                break
-            node = children.get(words[after])
-            after += 1
         if cue is None:
             continue
         mark, weighed = cue

@@ -57,7 +57,7 @@ class CollectorVoice:
         if spoken["ask"]:
             lead = self._bank.pick(self._draws, f"terms.lead.{line.stage or 'hold'}", self._spent)
             package = _listed(spoken["ask"])
-            sentences.append(lead.say(self._draws, {**self._slots, "package": package}))
+            sentences.append(lead.say(self._draws, {"package": package}, raw=True))
         return sentences
 
     def _piece(self, act: Act) -> str:
