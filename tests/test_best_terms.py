@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arrears.debtors.population import make_population
 from arrears.economy.grid import legal_terms, project_all
 from arrears.economy.position import Money, money_from, money_of
 from arrears.economy.projection import project
@@ -18,7 +19,6 @@ from arrears.economy.search import (
     value_of,
     values,
 )
-from arrears.debtors.population import make_population
 from arrears.terms import Mandate, Terms
 
 TYPICAL = money_from(8400, 4000, 58)

@@ -138,7 +138,7 @@ def test_a_constant_that_is_missing_or_unknown_is_named() -> None:
     raw = yaml.safe_load((resources.files("arrears.agents") / "behaviour.yaml").read_text("utf-8"))
     del raw["debtor"]["trust"]["warmth"]
     raw["debtor"]["trust"]["warmpth"] = 0.1
-    with pytest.raises(BrokenFile, match="warmpth, warmth|warmth, warmpth"):
+    with pytest.raises(BrokenFile, match=r"warmpth, warmth|warmth, warmpth"):
         behaviour_from(raw)
 
 

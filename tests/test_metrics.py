@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from arrears.debtors.suites import load_suite
-from arrears.dialogue.acts import NON, act
+from arrears.dialogue.acts import act
 from arrears.dialogue.record import Dialogue, Ending, Turn
 from arrears.economy.position import money_of
 from arrears.economy.projection import project
@@ -94,15 +94,15 @@ def test_a_plan_that_fails_counts_as_an_agreement_and_not_as_a_success() -> None
     assert not row.success
     assert (row.recovery, row.own_cci) == (0.0, 0.0)
     found = dcn.averages([row, score(dialogue(GOOD, n=2), PERSON)])
-    assert (found.SR, found.RR) == (0.5, pytest.approx(0.475))
-    assert found.CD == pytest.approx((1 + 90 + 14 + 360) / 2), "CD is averaged over agreements"
+    assert (0.5, pytest.approx(0.475)) == (found.SR, found.RR)
+    assert pytest.approx((1 + 90 + 14 + 360) / 2) == found.CD, "CD is averaged over agreements"
 
 
 def test_averages_take_days_over_agreements_and_health_over_all() -> None:
     rows = [score(dialogue(GOOD), PERSON), score(dialogue(None, "walked_away", n=2), PERSON)]
     found = dcn.averages(rows)
     assert found.CD == 374
-    assert found.L2D == pytest.approx((rows[0].l2d + rows[1].l2d) / 2)
+    assert pytest.approx((rows[0].l2d + rows[1].l2d) / 2) == found.L2D
     assert found.SR == 0.5
 
 

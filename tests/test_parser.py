@@ -196,8 +196,7 @@ def assert_legal_or_told(text: str, seat: Seat) -> bool:
     """Whether a message was read; no other error than the one that is for the writer."""
     try:
         read = parse_message(text, seat)
-    except ActSyntaxError as error:
-        assert str(error)
+    except ActSyntaxError:
         return False
     assert read.dialogue
     assert read.acts

@@ -85,7 +85,7 @@ def test_a_short_csv_line_is_refused(people: tuple[Debtor, ...], tmp_path: Path)
 def test_an_id_occurs_once(people: tuple[Debtor, ...], tmp_path: Path) -> None:
     file = tmp_path / "people.jsonl"
     write_debtors(file, (*people, people[3]))
-    with pytest.raises(BrokenFile, match="line 26: id: .* was there already in line 4"):
+    with pytest.raises(BrokenFile, match=r"line 26: id: .* was there already in line 4"):
         read_debtors(file)
 
 

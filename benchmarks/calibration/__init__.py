@@ -1,1 +1,1 @@
-"""The built-in debtor held against DebtBench's Table 3: `fit` sets constants, `report` checks them."""
+"""The built-in debtor against DebtBench's Table 3: `fit` sets constants, `report` checks them."""
