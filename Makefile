@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test lint clean
+.PHONY: bench test lint suites clean
 
 # Both suites' test splits, the four built-in collectors, one report.
 bench: .venv/ready
@@ -29,6 +29,10 @@ lint: .venv/ready-dev
 .venv/ready-dev: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+# The shipped test splits, made again from debtors/data; prints their SHA-256.
+suites: .venv/ready
+	$(BIN)/python -m arrears.debtors.suites
 
 clean:
 	rm -rf .venv runs

@@ -117,3 +117,8 @@ def ship(folder: Path) -> dict[str, str]:
         (folder / f"{suite}-test.jsonl.xz").write_bytes(packed)
         digests[suite] = sha256(text).hexdigest()
     return digests
+
+
+if __name__ == "__main__":
+    for name, digest in ship(Path(__file__).parent / "data").items():
+        print(name, digest)
