@@ -153,7 +153,7 @@ def _slots(parts: Sequence[Any]) -> set[str]:
     return found
 
 
-_BEFORE_MARK = re.compile(r" +([,.?!;:])")
+_LOOSE_MARKS = (" ,", " .", " ?", " !", " ;", " :")
 _SMALL_START = re.compile(r"[.?!] [a-z]")
 
 
@@ -163,8 +163,9 @@ def tidy(text: str) -> str:
         text = " ".join(text.split())
     if not text:
         return text
-    if _BEFORE_MARK.search(text) is not None:
-        text = _BEFORE_MARK.sub(r"\1", text)
+    for mark in _LOOSE_MARKS:
+        if mark in text:
+            text = text.replace(mark, mark[1])
     if text[0].islower():
         text = text[0].upper() + text[1:]
     if _SMALL_START.search(text) is not None:

@@ -22,7 +22,7 @@ def rng_for(seed: int, *address: str | int) -> np.random.Generator:
     Parts are joined with their types, so `1` and `"1"` are different addresses.
     """
     text = "\x1f".join([str(seed), *(f"{type(part).__name__}:{part}" for part in address)])
-    key = int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
+    key = np.frombuffer(blake2b(text.encode(), digest_size=16).digest(), dtype="<u8")
     return np.random.Generator(np.random.Philox(key=key))
 
 

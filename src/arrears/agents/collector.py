@@ -6,7 +6,6 @@ and in the plan by which they concede.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 import numpy as np
 
@@ -205,7 +204,6 @@ def _within(mandate: Mandate, dim: Dimension, value: Value) -> Value:
     return allowed[-1] if CREDITOR_PREFERS[dim] < 0 else allowed[0]
 
 
-@lru_cache(maxsize=20_000)
 def _thoughts(strategy: str, impression: Impression, acts: tuple[Act, ...]) -> str:
     heard = f"I hear {impression}" if impression else "Nothing stands out in what I hear"
     move = strategy.replace("_", " ")

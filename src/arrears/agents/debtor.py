@@ -82,7 +82,10 @@ class ScriptedDebtor:
         )
 
     def _choose(self, seen: Perceived, state: State, will: float, view: DebtorView) -> str:
-        on_table = sum(p.collector is not None or p.sealed is not None for p in view.table) / 4
+        on_table = 0.0
+        for position in view.table:
+            if position[0] is not None or position[2] is not None:
+                on_table += 0.25
         if not self._in_earnest and on_table:
             return "false_compliance"
         moment = Moment(
@@ -179,32 +182,24 @@ class ScriptedDebtor:
     ) -> dict[str, float | str | bool | None]:
         """What reports show: feelings, beliefs, and whether it means what it says."""
         disc, pmt, days, prds = bounds.reservation
+        # None of these is negative, and `round` takes thrice as long to be exact about halves.
         return {
-            "happiness": _to_tenths(state.happiness),
-            "sadness": _to_tenths(state.sadness),
-            "disgust": _to_tenths(state.disgust),
-            "fear": _to_tenths(state.fear),
-            "surprise": _to_tenths(state.surprise),
-            "anger": _to_tenths(state.anger),
-            "trust": _to_hundredths(state.trust),
-            "patience": _to_hundredths(state.patience),
-            "severity": _to_hundredths(state.severity),
-            "willingness": _to_hundredths(will),
-            "reservation_disc_ratio": _to_hundredths(disc),
-            "reservation_pmt_ratio": _to_hundredths(pmt),
-            "reservation_pmt_days": _to_hundredths(days),
-            "reservation_inst_prds": _to_hundredths(prds),
+            "happiness": int(10.0 * state.happiness + 0.5) / 10.0,
+            "sadness": int(10.0 * state.sadness + 0.5) / 10.0,
+            "disgust": int(10.0 * state.disgust + 0.5) / 10.0,
+            "fear": int(10.0 * state.fear + 0.5) / 10.0,
+            "surprise": int(10.0 * state.surprise + 0.5) / 10.0,
+            "anger": int(10.0 * state.anger + 0.5) / 10.0,
+            "trust": int(100.0 * state.trust + 0.5) / 100.0,
+            "patience": int(100.0 * state.patience + 0.5) / 100.0,
+            "severity": int(100.0 * state.severity + 0.5) / 100.0,
+            "willingness": int(100.0 * will + 0.5) / 100.0,
+            "reservation_disc_ratio": int(100.0 * disc + 0.5) / 100.0,
+            "reservation_pmt_ratio": int(100.0 * pmt + 0.5) / 100.0,
+            "reservation_pmt_days": int(100.0 * days + 0.5) / 100.0,
+            "reservation_inst_prds": int(100.0 * prds + 0.5) / 100.0,
             "in_earnest": self._in_earnest,
         }
-
-
-# None of these is negative, and `round` takes three times as long to be exact about halves.
-def _to_tenths(x: float) -> float:
-    return int(10.0 * x + 0.5) / 10.0
-
-
-def _to_hundredths(x: float) -> float:
-    return int(100.0 * x + 0.5) / 100.0
 
 
 def mood_of(state: State) -> tuple[Mood, float]:
@@ -228,6 +223,6 @@ def _thoughts(
     if where is None:
         return "I have had enough of this talk."
     leaning = "ready to pay" if will > 0.6 else "of two minds" if will > 0.35 else "unwilling"
-    wants = ", ".join(str(a) for a in where.asks) or "nothing more"
-    takes = ", ".join(str(a) for a in where.accepts) or "nothing"
+    wants = ", ".join(map(str, where.asks)) or "nothing more"
+    takes = ", ".join(map(str, where.accepts)) or "nothing"
     return f"Feeling {mood}, {leaning}. I could take: {takes}. I would ask: {wants}."

@@ -111,28 +111,33 @@ def after_hearing(state: State, temper: Temper, impact: Impact, c: DebtorConstan
         + (t.repeat if impact.repeated else 0.0)
     )
     believed = s.disbelief + (1.0 - s.disbelief) * state.trust
+    happiness = _toward(state.happiness, temper.happiness, settle) + joy - 0.3 * anger_up
+    sadness = _toward(state.sadness, temper.sadness, settle) * (1.0 - warmth * f.appease_sadness)
+    disgust = _toward(state.disgust, temper.disgust, settle) + 0.4 * anger_up - 0.4 * warmth
+    fear = _toward(state.fear, temper.fear, settle) * (1.0 - calmed) + fear_up
+    faded = state.surprise * (1.0 - f.surprise_fades)
+    surprise = faded + f.facts_surprise * impact.facts * (1.0 - temper.legal)
+    anger = _toward(state.anger, temper.anger, settle) * (1.0 - cooled) + anger_up
+    patience = (
+        state.patience
+        + p.a_message
+        + p.pressure * impact.pressure
+        + p.warmth * warmth
+        + (p.repeat if impact.repeated else 0.0)
+    )
+    severity = state.severity + (1.0 - state.severity) * believed * (
+        s.legal * impact.legal + s.facts * impact.facts
+    )
     return State(
-        _ten(_toward(state.happiness, temper.happiness, settle) + joy - 0.3 * anger_up),
-        _ten(_toward(state.sadness, temper.sadness, settle) * (1.0 - warmth * f.appease_sadness)),
-        _ten(_toward(state.disgust, temper.disgust, settle) + 0.4 * anger_up - 0.4 * warmth),
-        _ten(_toward(state.fear, temper.fear, settle) * (1.0 - calmed) + fear_up),
-        _ten(
-            state.surprise * (1.0 - f.surprise_fades)
-            + f.facts_surprise * impact.facts * (1.0 - temper.legal)
-        ),
-        _ten(_toward(state.anger, temper.anger, settle) * (1.0 - cooled) + anger_up),
+        _ten(happiness),
+        _ten(sadness),
+        _ten(disgust),
+        _ten(fear),
+        _ten(surprise),
+        _ten(anger),
         _unit(trust),
-        _unit(
-            state.patience
-            + p.a_message
-            + p.pressure * impact.pressure
-            + p.warmth * warmth
-            + (p.repeat if impact.repeated else 0.0)
-        ),
-        _unit(
-            state.severity
-            + (1.0 - state.severity) * believed * (s.legal * impact.legal + s.facts * impact.facts)
-        ),
+        _unit(patience),
+        _unit(severity),
     )
 
 

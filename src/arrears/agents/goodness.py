@@ -3,21 +3,18 @@
 0 is the creditor's favourite end of the grid, 1 the debtor's. Both sides concede along it.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
+from math import ceil, floor
 
 from arrears.terms import CREDITOR_PREFERS, DIMENSIONS, GRID, Dimension, Value
 
 _ORDERED: Mapping[Dimension, tuple[Value, ...]] = {
     d: GRID[d] if CREDITOR_PREFERS[d] < 0 else GRID[d][::-1] for d in DIMENSIONS
 }
-_SCALE: Mapping[Dimension, tuple[float, ...]] = {
-    d: tuple(i / (len(values) - 1) for i in range(len(values))) for d, values in _ORDERED.items()
-}
 _GOODNESS: Mapping[Dimension, Mapping[Value, float]] = {
-    d: dict(zip(_ORDERED[d], _SCALE[d], strict=True)) for d in DIMENSIONS
+    d: {v: i / (len(values) - 1) for i, v in enumerate(values)} for d, values in _ORDERED.items()
 }
-_NEAR = 1e-9
+_NEAR = 1e-8
 
 
 def goodness(dimension: Dimension, value: Value) -> float:
@@ -27,14 +24,16 @@ def goodness(dimension: Dimension, value: Value) -> float:
 
 def value_at_least(dimension: Dimension, wanted: float) -> Value:
     """The creditor's favourite among the values at least that good for the debtor."""
-    at = bisect_left(_SCALE[dimension], wanted - _NEAR)
-    return _ORDERED[dimension][min(at, len(_SCALE[dimension]) - 1)]
+    values = _ORDERED[dimension]
+    last = len(values) - 1
+    return values[min(last, max(0, ceil(wanted * last - _NEAR)))]
 
 
 def value_at_most(dimension: Dimension, granted: float) -> Value:
     """The debtor's favourite among the values at most that good for it."""
-    at = bisect_right(_SCALE[dimension], granted + _NEAR) - 1
-    return _ORDERED[dimension][max(at, 0)]
+    values = _ORDERED[dimension]
+    last = len(values) - 1
+    return values[min(last, max(0, floor(granted * last + _NEAR)))]
 
 
 def conceded_share(time: float, beta: float) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from arrears.agents.registry import make_collector, make_debtor_seat
 from arrears.bench.plan import Case, Plan, Populations
 from arrears.dialogue.loop import negotiate
-from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
+from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue, as_line
 from arrears.rng import rng_for
 from arrears.scoring.row import Row, score
 
@@ -64,7 +64,7 @@ class Player:
             dialogue = await self.talk(case)
             row = score(dialogue, self._populations[case.suite][case.position])
             played.cases.append(dialogue.case)
-            played.lines.append(DIALOGUE_ADAPTER.dump_json(dialogue) + b"\n")
+            played.lines.append(as_line(dialogue))
             played.rows.append(row)
             played.seconds.append(perf_counter() - began)
         return played

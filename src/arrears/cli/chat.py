@@ -20,7 +20,7 @@ from arrears.agents.registry import (
 from arrears.debtors.pick import pick_debtor
 from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import Agent, negotiate
-from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
+from arrears.dialogue.record import Dialogue, as_line
 from arrears.dialogue.views import CollectorView, DebtorView
 from arrears.errors import ActSyntaxError, cannot_write
 from arrears.rng import rng_for
@@ -108,11 +108,11 @@ def chat(
         console.print("\nYou have left the table; nothing was agreed and nothing is kept.")
         return
     _conclude(console, dialogue, debtor)
-    line = DIALOGUE_ADAPTER.dump_json(dialogue)
+    line = as_line(dialogue)
     if save is not None:
         try:
             with save.open("ab") as file:
-                file.write(line + b"\n")
+                file.write(line)
         except OSError as error:
             raise cannot_write(save, error) from error
     if as_json:

@@ -1,6 +1,5 @@
 """The lexicon of the ear: cues read from data and compiled for one pass over a message."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from importlib import resources
@@ -67,21 +66,15 @@ _PLAIN: Final = str.maketrans(
 )
 
 
-_UNUSUAL: Final = re.compile("[" + re.escape(_TO_SPACE) + "\n’]")
-_APART: Final = (
-    (".", " . "), (",", " , "), ("?", " ? "), ("!", " . "), (";", " . "), (":", " , "),
-)  # fmt: skip
+def plain_text(text: str) -> str:
+    """Lower case, with plain marks and single spaces; any script."""
+    return " ".join(text.lower().translate(_PLAIN).split())
 
 
 def plain_words(text: str) -> list[str]:
     """Lower-cased words, and the marks `.` `?` `,` as words of their own."""
-    spaced = text.lower()
-    if _UNUSUAL.search(spaced) is not None:
-        spaced = spaced.translate(_PLAIN)
-    for mark, apart in _APART:
-        if mark in spaced:
-            spaced = spaced.replace(mark, apart)
-    return spaced.split()
+    spaced = plain_text(text)
+    return spaced.replace(".", " . ").replace(",", " , ").replace("?", " ? ").split()
 
 
 # A cue is written in full and heard in short as well.

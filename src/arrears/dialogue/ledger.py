@@ -5,6 +5,7 @@ sealed at once. The creditor's mandate is checked at every seal, whichever side 
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 from arrears.dialogue.acts import Act
 from arrears.dialogue.record import Effect
@@ -25,6 +26,8 @@ class _Entry:
         self.sealed: Value | None = None
 
 
+# There are some thousands of positions at most, and a talk makes fifty.
+_position = cache(Position)
 _OTHER: dict[Seat, Seat] = {"collector": "debtor", "debtor": "collector"}
 
 
@@ -38,17 +41,14 @@ class Ledger:
 
     def apply(self, seat: Seat, acts: Sequence[Act]) -> tuple[Effect, ...]:
         """Apply a message's acts from left to right; what each of them did."""
-        effects = tuple([self._apply(seat, act) for act in acts])
-        if any(act.dim is not None for act in acts):
-            self._table = None
-        return effects
+        return tuple([self._apply(seat, act) for act in acts])
 
     def table(self) -> Table:
         """Where all four dimensions stand."""
         if self._table is None:
             self._table = Table(
                 *[
-                    Position(e.asks["collector"], e.asks["debtor"], e.sealed)
+                    _position(e.asks["collector"], e.asks["debtor"], e.sealed)
                     for e in self._entries.values()
                 ]
             )
@@ -65,6 +65,7 @@ class Ledger:
     def _apply(self, seat: Seat, act: Act) -> Effect:
         if act.dim is None:
             return "none"
+        self._table = None
         entry = self._entries[act.dim]
         if act.kind == "reject":
             return self._reject(seat, act, entry)

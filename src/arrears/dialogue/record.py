@@ -103,3 +103,8 @@ class Dialogue(BaseModel):
 
 
 DIALOGUE_ADAPTER: TypeAdapter[Dialogue] = TypeAdapter(Dialogue)
+
+
+def as_line(dialogue: Dialogue) -> bytes:
+    """A dialogue as it is stored: one line of JSON, its newline included."""
+    return DIALOGUE_ADAPTER.dump_json(dialogue) + b"\n"

@@ -5,10 +5,13 @@ says which strategy the words amount to. Both know nothing of the seat's own lab
 a built-in agent, a model and a person alike. The cues are data (`tone.yaml`).
 """
 
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from arrears.dialogue.cues import Lexicon, Mark, load_lexicon, plain_words
+import numpy as np
+
+from arrears.dialogue.cues import Lexicon, Mark, load_lexicon, plain_text
 from arrears.strategies import Seat
 
 
@@ -73,38 +76,43 @@ class Tone(NamedTuple):
 
 TONES: Final = Tone._fields[:-2]
 _COUNT: Final = len(TONES)
-_RESPECT, _ABUSE, _QUESTION, _ANGER = map(TONES.index, ("respect", "abuse", "question", "anger"))
-_REACH: Final = 8  # words a negation reaches at most, itself included; a clause ends it sooner
-_NEGATED: Final = 0.1  # what a negated cue still weighs: the thing was mentioned
+_RESPECT, _ABUSE, _QUESTION = map(TONES.index, ("respect", "abuse", "question"))
+# As the compiled ear takes them.
+_PLACES: Final = (_COUNT, _ABUSE, _QUESTION, TONES.index("anger"), _RESPECT)
 
 
-# Looked up once: a member of an enumeration costs a Python call with every access.
-_NEGATION_MARK, _TOPIC_MARK, _ASKING_MARK, _OR_MARK, _CLAUSE_MARK, _QUESTION_MARK = map(
-    int, (Mark.NEGATION, Mark.TOPIC, Mark.ASKING, Mark.OR, Mark.CLAUSE, Mark.QUESTION)
-)
+class _Ear(NamedTuple):
+    """What `hear` needs, loaded once."""
+
+    lexicon: Lexicon
+    listen: Callable[..., tuple[np.ndarray, int, int]]
+    table: np.ndarray
+    weights: np.ndarray
 
 
 @cache
-def _lexicon() -> Lexicon:
-    return load_lexicon(TONES)
+def _ear() -> _Ear:
+    # Compiled code takes a moment to load; nothing that does not listen should wait for it.
+    from arrears.dialogue.ear import listen, packed
+
+    lexicon = load_lexicon(TONES)
+    return _Ear(lexicon, listen, *packed(dict(lexicon.roots)))
 
 
 @lru_cache(maxsize=256)
 def hear(text: str) -> Tone:
     """The tone of a message in English or Chinese. Pure: the same text always sounds the same."""
-    levels = [0.0] * _COUNT
-    lexicon = _lexicon()
-    words = plain_words(text)
-    abused = _listen(words, lexicon, levels)
-    length = len(words)
-    if not text.isascii() and max(text) >= "\u3400":
-        more, length = _listen_chinese(text, lexicon, levels)
+    ear = _ear()
+    plain = text if text.isascii() else plain_text(text)
+    heard, abused, length = ear.listen(
+        np.frombuffer(plain.encode(), dtype=np.uint8), ear.table, ear.weights, _PLACES
+    )
+    levels = heard.tolist()
+    if plain is not text and max(text) >= "\u3400":
+        more, length = _listen_chinese(text, ear.lexicon, levels)
         abused += more
-    if levels[_ANGER]:
-        levels[_ANGER] += 0.08 * text.count("!")
-    levels[_RESPECT] = max(0.0, levels[_RESPECT] - levels[_ABUSE])
-    if max(levels) > 1.0:
-        levels = [x if x < 1.0 else 1.0 for x in levels]
+        levels[_RESPECT] = max(0.0, levels[_RESPECT] - levels[_ABUSE])
+        levels = [min(level, 1.0) for level in levels]
     return Tone._make([*levels, abused, length])
 
 
@@ -114,70 +122,17 @@ def recognise(text: str, seat: Seat) -> str:
     The strategy whose weighted tones sum highest; the seat's default where nothing is heard.
     """
     tone = hear(text)
-    rule = _lexicon().rules[seat]
+    rule = _ear().lexicon.rules[seat]
     best, key = rule.floor, rule.default
     for strategy, weights in rule.scores:
+        if not tone[weights[0][0]] and weights[1:] and weights[1][1] < 0:
+            continue  # Its one tone is silent; what is left only speaks against it.
         score = 0.0
         for index, weight in weights:
             score += weight * tone[index]
         if score > best:
             best, key = score, strategy
     return key
-
-
-def _listen(words: list[str], lexicon: Lexicon, levels: list[float]) -> int:
-    """Add the cues of a sequence of words to the levels; the number of abusive ones.
-
-    At each place the longest phrase counts, and its words are spent. A question counts as such
-    where what is asked about (`topic`) and the asking stand in one sentence.
-    """
-    find = lexicon.roots.get
-    words.append(".")
-    spent, negated, abused, topic, asking = 0, 0, 0, 0.0, False
-    for at, word in enumerate(words):
-        if at < spent:
-            continue
-        node = find(word)
-        if node is None:
-            continue
-        children, cue = node
-        stop = after = at + 1
-        # The full stop that was appended begins no longer phrase, so no index runs over.
-        while children:
-            node = children.get(words[after])
-            if node is None:
-                break
-            children, here = node
-            after += 1
-            if here is not None:
-                cue, stop = here, after
-        if cue is None:
-            continue
-        mark, weighed = cue
-        if weighed:
-            share = 1.0 if at >= negated else _NEGATED
-            for index, weight in weighed:
-                levels[index] += share * weight
-                if index == _ABUSE and at >= negated:
-                    abused += 1
-        if mark:
-            if mark == _NEGATION_MARK:
-                negated = at + _REACH
-            elif mark == _TOPIC_MARK:
-                topic += 0.35
-            elif mark == _ASKING_MARK:
-                asking = True
-            elif mark == _OR_MARK:
-                negated = at + _REACH if negated else 0
-            else:
-                negated = 0
-                if mark != _CLAUSE_MARK:
-                    if asking or mark == _QUESTION_MARK:
-                        levels[_QUESTION] += topic
-                    topic, asking = 0.0, False
-        spent = stop
-    words.pop()
-    return abused
 
 
 def _listen_chinese(text: str, lexicon: Lexicon, levels: list[float]) -> tuple[int, int]:
@@ -189,10 +144,10 @@ def _listen_chinese(text: str, lexicon: Lexicon, levels: list[float]) -> tuple[i
             continue
         denied = any(no in text[max(0, place - 3) : place] for no in "不没别勿")
         for index, weight in weighed:
-            levels[index] += weight * (_NEGATED if denied else 1.0)
+            levels[index] += weight * (0.1 if denied else 1.0)
             abused += index == _ABUSE and not denied
-        topic += 0.35 * (mark == _TOPIC_MARK)
-        asking |= mark == _ASKING_MARK
+        topic += 0.35 * (mark == Mark.TOPIC)
+        asking |= mark == Mark.ASKING
     if asking or "?" in text or "？" in text:
         levels[_QUESTION] += topic
     return abused, sum(char >= "\u3400" for char in text)

@@ -39,10 +39,21 @@ class Features(NamedTuple):
 
 def features(dialogue: Dialogue, debtor: Debtor, upset_from: float) -> Features:
     """The conduct of one dialogue in which both seats have spoken."""
-    ours = [turn for turn in dialogue.turns if turn.seat == "collector"]
-    theirs = [turn for turn in dialogue.turns if turn.seat == "debtor"]
-    said = [hear(turn.dialogue) for turn in ours]
-    answered = [hear(turn.dialogue) for turn in theirs]
+    ours: list[Turn] = []
+    said: list[Tone] = []
+    answered: list[Tone] = []
+    comfort: list[float] = []
+    upset = False
+    for turn in dialogue.turns:
+        tone = hear(turn.dialogue)
+        if turn.seat == "debtor":
+            answered.append(tone)
+            upset = _upset(tone) >= upset_from
+        else:
+            ours.append(turn)
+            said.append(tone)
+            if upset:
+                comfort.append(tone.warmth)
     n = len(said)
     # Column sums of all tones at once: one pass in C instead of ten in Python.
     mean = Tone._make([total / n for total in map(sum, zip(*said, strict=True))])
@@ -53,7 +64,7 @@ def features(dialogue: Dialogue, debtor: Debtor, upset_from: float) -> Features:
     late = answered[-max(1, len(answered) // 3) :]
     return Features(
         mean.warmth,
-        _comfort(dialogue.turns, mean.warmth, upset_from),
+        sum(comfort) / len(comfort) if comfort else mean.warmth,
         mean.respect,
         mean.pressure,
         mean.legal_threat,
@@ -79,20 +90,6 @@ def _upset(tone: Tone) -> float:
     return max(tone.anger, tone.fear, tone.sadness, tone.complaint)
 
 
-def _comfort(turns: Sequence[Turn], warmth: float, upset_from: float) -> float:
-    """Warmth right after an upset message; the talk's warmth where nobody was upset."""
-    total, count, waiting = 0.0, 0, False
-    for turn in turns:
-        tone = hear(turn.dialogue)
-        if turn.seat == "debtor":
-            waiting = _upset(tone) >= upset_from
-        elif waiting:
-            total += tone.warmth
-            count += 1
-            waiting = False
-    return total / count if count else warmth
-
-
 def _before_money(said: Sequence[Tone], name: str) -> float:
     """1 where that tone sounds before or with the first offer."""
     for tone in said:
@@ -107,6 +104,8 @@ def _offers(ours: Sequence[Turn], debtor: Debtor) -> tuple[float, float]:
     """Share of offers within the debtor's means (1 without any), share that take back."""
     live: dict[Dimension, Value] = {}
     fits, offers, back, asks = 0, 0, 0, 0
+    debt, money = debtor.background.need_coll_amt, debtor.finances
+    assets, balance = money.assets, money.avg_daily_balance
     for turn in ours:
         asked = False
         for act in turn.acts:
@@ -119,20 +118,18 @@ def _offers(ours: Sequence[Turn], debtor: Debtor) -> tuple[float, float]:
             live[act.dim] = act.value
         if asked:
             offers += 1
-            fits += _within_means(live, debtor)
+            fits += _within_means(live, debt, assets, balance)
     return (fits / offers if offers else 1.0), (back / asks if asks else 0.0)
 
 
-def _within_means(live: dict[Dimension, Value], debtor: Debtor) -> bool:
+def _within_means(live: dict[Dimension, Value], debt: float, assets: float, balance: float) -> bool:
     """Whether an offer can be carried, by the margins of SA and LS on what is left each month."""
-    money, debt = debtor.finances, debtor.background.need_coll_amt
     owed = debt * (1.0 - live.get("disc_ratio", 0.0))
     pmt, days = live.get("pmt_ratio", 0.05), live.get("pmt_days", 14)
-    at_hand = money.assets + money.avg_daily_balance * days
-    if owed * pmt > W_SHORT * at_hand:
+    if owed * pmt > W_SHORT * (assets + balance * days):
         return False
     months = live.get("inst_prds", 24)
-    return owed * (1.0 - pmt) / months <= W_LONG * 30.0 * money.avg_daily_balance
+    return owed * (1.0 - pmt) / months <= W_LONG * 30.0 * balance
 
 
 def _repetition(ours: Sequence[Turn]) -> float:
