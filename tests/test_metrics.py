@@ -18,7 +18,7 @@ from arrears.scoring.debtbench import (
     long_term_sustainability,
     short_term_affordability,
 )
-from arrears.scoring.row import Row, row_from, score
+from arrears.scoring.row import Row, columns_of, row_from, score
 from arrears.scoring.statistics import bootstrap, holm, mean_interval, paired, wilson
 from arrears.scoring.summary import compare, summarise
 from arrears.scoring.unscored import Unscored
@@ -137,8 +137,10 @@ def test_a_broken_dialogue_is_unjudged_and_left_out_of_the_mean(ending: Ending) 
 
 
 def test_a_row_survives_the_way_through_plain_values() -> None:
-    for row in (score(dialogue(GOOD), PERSON), score(dialogue(None, "error"), PERSON)):
-        assert row_from(row.as_plain()) == row
+    rows = [score(dialogue(GOOD), PERSON), score(dialogue(None, "error"), PERSON)]
+    columns = columns_of(rows)
+    for i, row in enumerate(rows):
+        assert row_from({name: values[i] for name, values in columns.items()}) == row
 
 
 def scripted(us: list[float], collector: str) -> list[Row]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from arrears.bench.folder import SCORES, replace_file
 from arrears.errors import BrokenFile
-from arrears.scoring.row import Row, row_from
+from arrears.scoring.row import Row, columns_of, row_from
 
 # Columns by kind; every other column is text.
 _WHOLE = frozenset(
@@ -28,18 +28,15 @@ def write_scores(folder: Path, rows: Sequence[Row]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    plain = [row.as_plain() for row in rows]
-    kinds = {
-        name: pa.int64() if name in _WHOLE
-        else pa.bool_() if name in _FLAGS
-        else pa.float64() if name in _NUMBERS
-        else pa.string()
-        for name in plain[0]
-    }  # fmt: skip
-    columns = {
-        name: pa.array([row[name] for row in plain], type=kind) for name, kind in kinds.items()
-    }
-    table = pa.table(columns)
+    def kind(name: str) -> pa.DataType:
+        if name in _WHOLE:
+            return pa.int64()
+        if name in _FLAGS:
+            return pa.bool_()
+        return pa.float64() if name in _NUMBERS else pa.string()
+
+    columns = columns_of(rows)
+    table = pa.table({name: pa.array(v, type=kind(name)) for name, v in columns.items()})
     replace_file(folder / SCORES, lambda out: pq.write_table(table, out, compression="zstd"))
 
 

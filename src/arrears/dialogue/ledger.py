@@ -56,11 +56,13 @@ class Ledger:
 
     def agreement(self) -> Terms | None:
         """The terms, once all four dimensions are sealed at once."""
-        sealed = [e.sealed for e in self._entries.values()]
-        if None in sealed:
-            return None
+        sealed: list[Value] = []
+        for entry in self._entries.values():
+            if entry.sealed is None:
+                return None
+            sealed.append(entry.sealed)
         disc, pmt, days, prds = sealed
-        return Terms(float(disc or 0), float(pmt or 0), int(days or 0), int(prds or 0))
+        return Terms(float(disc), float(pmt), int(days), int(prds))
 
     def _apply(self, seat: Seat, act: Act) -> Effect:
         if act.dim is None:

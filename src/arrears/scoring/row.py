@@ -1,6 +1,6 @@
 """One row a dialogue: everything that tables, plots and statistics are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -87,25 +87,26 @@ class Row:
     abuse: int
     """Abusive cues in the collector's words."""
 
-    def as_plain(self) -> dict[str, Any]:
-        """A mapping of plain values; an unscored one is None, its reason in `NAME_unscored`."""
-        plain: dict[str, Any] = {}
-        for name in _NAMES:
-            value = getattr(self, name)
-            if name in _SCORES:
-                missing = isinstance(value, Unscored)
-                plain[name] = None if missing else float(value)
-                plain[f"{name}_unscored"] = value.reason if missing else ""
-            else:
-                plain[name] = value
-        return plain
-
 
 _NAMES = tuple(field.name for field in fields(Row))
 
 
+def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Plain values by column; an unscored one is None, its reason in `NAME_unscored`."""
+    columns: dict[str, list[Any]] = {}
+    for name in _NAMES:
+        values = [getattr(row, name) for row in rows]
+        if name in _SCORES:
+            columns[f"{name}_unscored"] = [
+                v.reason if isinstance(v, Unscored) else "" for v in values
+            ]
+            values = [None if isinstance(v, Unscored) else float(v) for v in values]
+        columns[name] = values
+    return columns
+
+
 def row_from(plain: Mapping[str, Any]) -> Row:
-    """The row that `as_plain` made. KeyError where a field is missing."""
+    """The row that `columns_of` took apart. KeyError where a field is missing."""
     values = dict(plain)
     for name in _SCORES:
         reason = values.pop(f"{name}_unscored")
