@@ -1,8 +1,13 @@
 """The ear: what is heard in words that no bank of ours holds."""
 
+from functools import cache
+
 import pytest
 
-from arrears.dialogue.tone import hear, recognise
+from arrears.dialogue import ear
+from arrears.dialogue.cues import Lexicon, Mark, load_lexicon, plain_words
+from arrears.dialogue.tone import TONES, hear, recognise
+from tests.talks import talks
 
 
 @pytest.mark.parametrize(
@@ -79,3 +84,72 @@ def test_silence_and_noise_are_no_tone() -> None:
     for text in ("", "   ", "1234 5678", "xq zv"):
         heard = hear(text)
         assert max(heard[:-2]) == 0
+
+
+@cache
+def cached_lexicon() -> Lexicon:
+    """The shipped cues, read once."""
+    return load_lexicon(TONES)
+
+
+def plain_listen(text: str) -> tuple[list[float], int, int]:
+    """The ear in plain Python, word by word over the same tree: what the compiled one must equal."""
+    lexicon = cached_lexicon()
+    words = [*plain_words(text), "."]
+    levels = [0.0] * len(TONES)
+    abuse, question = TONES.index("abuse"), TONES.index("question")
+    spent, negated, abused, topic, asking = 0, 0, 0, 0.0, False
+    for at, word in enumerate(words):
+        if at < spent or word not in lexicon.roots:
+            continue
+        (children, cue), stop, after = lexicon.roots[word], at + 1, at + 1
+        while after < len(words) and words[after] in children:
+            children, here = children[words[after]]
+            after += 1
+            if here is not None:
+                cue, stop = here, after
+        if cue is None:
+            continue
+        for index, weight in cue.weighed:
+            levels[index] += weight if at >= negated else ear.NEGATED * weight
+            abused += index == abuse and at >= negated
+        mark = Mark(cue.mark)
+        if mark == Mark.NEGATION:
+            negated = at + ear.REACH
+        elif mark == Mark.TOPIC:
+            topic += ear.TOPIC_WEIGHT
+        elif mark == Mark.ASKING:
+            asking = True
+        elif mark == Mark.OR:
+            negated = at + ear.REACH if negated else 0
+        elif mark != Mark.NONE:
+            negated = 0
+            if mark != Mark.CLAUSE:
+                if asking or mark == Mark.QUESTION:
+                    levels[question] += topic
+                topic, asking = 0.0, False
+        spent = stop
+    anger, respect = TONES.index("anger"), TONES.index("respect")
+    if levels[anger]:
+        levels[anger] += ear.SHOUT * text.count("!")
+    levels[respect] = max(0.0, levels[respect] - levels[abuse])
+    return [min(level, 1.0) for level in levels], abused, len(words) - 1
+
+
+def test_the_compiled_ear_hears_what_plain_python_hears() -> None:
+    odd = (
+        "",
+        "???",
+        "it’s — “no”, I’m afraid… of a lawsuit!",
+        "No\tneed to-be (afraid)\n\nyou",
+        "ÄÖ é",
+    )
+    said = [t.dialogue for d in talks(n=60) for t in d.turns]
+    for text in (*odd, *said, GOOD_DAY * 40):
+        levels, abused, length = plain_listen(text)
+        heard = hear(text)
+        assert heard[:-2] == pytest.approx(levels, abs=1e-12), text
+        assert heard[-2:] == (abused, length), text
+
+
+GOOD_DAY = "Good day, you liar! I am not going to tell your boss; could you tell me your income? "
