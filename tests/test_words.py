@@ -47,6 +47,23 @@ def said(dim: Dimension, value: Value, text: str) -> bool:
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
+@pytest.mark.parametrize("suite", ["dcn", "debtbench"])
+def test_no_built_in_talk_ends_for_want_of_words(collector: str, suite: str) -> None:
+    """A phrase that is missing would end its talk as an error, and look like a failed negotiation."""
+    for dialogue in talks(collector, suite):
+        assert dialogue.ending in ("agreed", "max_turns", "walked_away"), dialogue.detail
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_every_message_is_whole_sentences(collector: str) -> None:
+    for dialogue in talks(collector, n=300):
+        for turn in dialogue.turns:
+            assert turn.dialogue[-1] in ".?!", turn.dialogue
+            for blemish in ("  ", " ,", " .", "{", "[", "|", "..,", "?.", "!.", "Not without"):
+                assert blemish not in turn.dialogue, turn.dialogue
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
 def test_every_number_that_is_acted_is_said(collector: str) -> None:
     for dialogue in talks(collector, n=300):
         for turn in dialogue.turns:

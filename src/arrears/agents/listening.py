@@ -31,6 +31,8 @@ _SPENDING = (
     "eat up",
     "bills",
     "outgoing",
+    "i need",
+    "to live",
 )
 _EARNING = ("earn", "make", "making", "income", "wage", "pay", "bring", "come in", "comes in",
             "take home", "coming in", "get")  # fmt: skip

@@ -18,9 +18,13 @@ _AMOUNTS: Final = frozenset({"assets", "income", "expense"})
 # A formal person writes these in full.
 _IN_FULL: Final = (
     ("n't", " not"), ("I'm", "I am"), ("I'll", "I will"), ("I'd ", "I would "), ("I've", "I have"),
-    ("It's", "It is"), ("it's", "it is"), ("That's", "That is"), ("that's", "that is"),
-    ("Let's", "Let us"), ("let's", "let us"), ("You've", "You have"), ("you're", "you are"),
+    ("'re", " are"), ("'ve", " have"), ("'ll", " will"), ("It's", "It is"), ("it's", "it is"),
+    ("That's", "That is"), ("that's", "that is"), ("There's", "There is"), ("there's", "there is"),
+    ("What's", "What is"), ("what's", "what is"), ("Here's", "Here is"), ("here's", "here is"),
+    ("Let's", "Let us"), ("let's", "let us"), ("Who's", "Who is"), ("who's", "who is"),
 )  # fmt: skip
+# How one of few words begins a sentence.
+_CLIPPED: Final = (("I'd need ", "Need "), ("I have ", "Have "), ("I've got ", "Got "))
 # "can't" and "won't" do not come apart at the apostrophe.
 _IRREGULAR: Final = (("can't", "cannot"), ("Can't", "Cannot"), ("won't", "will not"))
 
@@ -116,7 +120,11 @@ class DebtorVoice:
         if family == "evasive" and text.endswith(".") and self._draws.chance(0.3):
             return text[:-1] + "..."
         if family == "clipped":
-            return text.replace("I'd need ", "Need ").replace("I have ", "Have ")
+            for full, short in _CLIPPED:
+                text = text.replace(f". {full}", f". {short}")
+                if text.startswith(full):
+                    text = short + text[len(full) :]
+            return text
         if family == "rambling":
             return text.replace(". And ", ", and ").replace(". But ", ", but ")
         return text
