@@ -21,14 +21,16 @@ def rng_for(seed: int, *address: str | int) -> np.random.Generator:
 
     Parts are joined with their types, so `1` and `"1"` are different addresses.
     """
-    text = "\x1f".join([str(seed), *(f"{type(part).__name__}:{part}" for part in address)])
+    text = "\x1f".join(
+        [str(seed), *[f"str:{a}" if type(a) is str else f"int:{a}" for a in address]]
+    )
     key = np.frombuffer(blake2b(text.encode(), digest_size=16).digest(), dtype="<u8")
     return np.random.Generator(np.random.Philox(key=key))
 
 
 def _stream(rng: np.random.Generator) -> Iterator[float]:
     while True:
-        yield from rng.random(_BLOCK).tolist()[::-1]
+        yield from rng.random(_BLOCK)[::-1].tolist()
 
 
 class Draws:

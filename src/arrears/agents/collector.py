@@ -190,8 +190,8 @@ class ScriptedCollector:
             "collector",
             self._voice.say(line),
             acts,
-            thoughts=_thoughts(strategy, impression, acts),
-            strategy=strategy,
+            _thoughts(strategy, impression, acts),
+            strategy,
             private=private,
         )
 

@@ -126,8 +126,8 @@ class ScriptedDebtor:
             "debtor",
             self._voice.say(line),
             acts,
-            thoughts=_thoughts(strategy, mood, will, self._in_earnest, where),
-            strategy=strategy,
+            _thoughts(strategy, mood, will, self._in_earnest, where),
+            strategy,
             private=self._private(state, will, bounds),
         )
 
@@ -204,9 +204,11 @@ class ScriptedDebtor:
 
 def mood_of(state: State) -> tuple[Mood, float]:
     """The feeling that carries the words, and how strongly (0 … 1)."""
-    strongest, mood = max(
-        (1.1 * state.anger, "angry"), (state.fear, "afraid"), (state.sadness, "sad")
-    )
+    strongest, mood = 1.1 * state.anger, "angry"
+    if state.fear > strongest:
+        strongest, mood = state.fear, "afraid"
+    if state.sadness >= strongest:
+        strongest, mood = state.sadness, "sad"
     if strongest >= 4.5:
         return mood, min(1.0, strongest / 10)  # type: ignore[return-value]
     if state.trust > 0.5 and state.happiness >= 2.5:

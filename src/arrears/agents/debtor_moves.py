@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 from arrears.agents.behaviour import BargainingConstants, StrategyConstants
 from arrears.agents.feelings import Impact, State
-from arrears.agents.goodness import goodness
+from arrears.agents.goodness import goodness, value_at_least
 from arrears.agents.reservation import (
     Limits,
     Purse,
     affordable_upfront,
-    ask_for,
     demands_now,
 )
 from arrears.agents.temper import Temper
@@ -117,7 +116,7 @@ def stance(
             accepts.append(act("accept", dim, offer))
             taken[dim] = offer
             continue
-        value = ask_for(dim, wanted)
+        value = value_at_least(dim, wanted)
         asking = act("ask", dim, value)
         if position.debtor == value:
             standing.append(asking)

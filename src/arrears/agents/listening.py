@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from arrears.agents.words.lines import Impression
-from arrears.dialogue.tone import Tone, hear
+from arrears.dialogue.tone import TONES, Tone, hear
 
 # The tone of a debtor's words that deserves an answer, strongest first among equals.
 _WORTH_ANSWERING: Final[tuple[tuple[Impression, str], ...]] = (
@@ -19,6 +19,7 @@ _WORTH_ANSWERING: Final[tuple[tuple[Impression, str], ...]] = (
     ("willing", "willingness"),
 )
 
+_PLACES: Final = tuple((impression, TONES.index(name)) for impression, name in _WORTH_ANSWERING)
 _AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*yuan")
 _CLAUSE = re.compile(r"[.!?;]|, (?:and|but|so) ")
 _SPENDING = (
@@ -48,8 +49,8 @@ def impression_in(tone: Tone) -> Impression:
     """The same, of a tone already heard."""
     best: Impression = ""
     strongest = 0.25
-    for impression, name in _WORTH_ANSWERING:
-        value = getattr(tone, name)
+    for impression, place in _PLACES:
+        value = tone[place]
         if value > strongest:
             best, strongest = impression, value
     return best

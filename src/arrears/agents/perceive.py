@@ -67,6 +67,8 @@ def perceive(
 
 
 def _moved_toward_debtor(table: Table, before: Mapping[Dimension, Value]) -> bool:
+    if not before:
+        return False
     for dim, position in zip(DIMENSIONS, table, strict=True):
         now, then = position.collector, before.get(dim)
         if now is not None and then is not None and goodness(dim, now) > goodness(dim, then):

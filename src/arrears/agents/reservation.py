@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from arrears.agents.behaviour import BargainingConstants
 from arrears.agents.feelings import State
-from arrears.agents.goodness import conceded_share, goodness, value_at_least
+from arrears.agents.goodness import conceded_share, goodness
 from arrears.agents.temper import Temper
 from arrears.debtors.record import Debtor
 from arrears.economy.means import (
@@ -22,7 +22,7 @@ from arrears.economy.means import (
 )
 from arrears.economy.position import Money, money_of
 from arrears.rng import Draws
-from arrears.terms import GRID, Dimension, Value
+from arrears.terms import GRID, Value
 
 
 class Purse(NamedTuple):
@@ -113,8 +113,3 @@ def affordable_upfront(purse: Purse, disc_ratio: float, pmt_ratio: float, pmt_da
     """Whether the debtor has the immediate payment on its day."""
     amount = upfront_amount(purse.money.need_coll_amt, disc_ratio, pmt_ratio)
     return amount <= liquid_on(purse.money, pmt_days, 0.0)
-
-
-def ask_for(dimension: Dimension, wanted: float) -> Value:
-    """The legal value that a debtor who wants that goodness asks for."""
-    return value_at_least(dimension, wanted)

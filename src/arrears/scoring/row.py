@@ -121,7 +121,12 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
     us, es, ca, ds = judge(dialogue, debtor)
     ce, sa, ls = _rational(debtor, terms)
     disc, pmt, days, prds = _agreed(terms)
-    collector = [turn for turn in dialogue.turns if turn.seat == "collector"]
+    refused = repairs = abuse = 0
+    for turn in dialogue.turns:
+        refused += turn.effects.count("outside_mandate")
+        repairs += len(turn.repairs)
+        if turn.seat == "collector":
+            abuse += hear(turn.dialogue).abuse_count
     return Row(
         dialogue.case,
         dialogue.suite,
@@ -145,9 +150,9 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         es,
         ca,
         ds,
-        sum(turn.effects.count("outside_mandate") for turn in dialogue.turns),
-        sum(len(turn.repairs) for turn in dialogue.turns),
-        sum(hear(turn.dialogue).abuse_count for turn in collector),
+        refused,
+        repairs,
+        abuse,
     )
 
 

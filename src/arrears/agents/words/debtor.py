@@ -1,6 +1,7 @@
 """The debtor's voice: a line becomes text that carries feeling, way of speaking, gaps and facts."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from arrears.agents.words.lines import DebtorLine
@@ -74,11 +75,8 @@ class DebtorVoice:
 
     def _strategy(self, line: DebtorLine) -> str:
         """The strategy's own words: of the mood, or those that serve any."""
-        mood = f"strategy.{line.strategy}.{line.mood}"
-        anyone = f"strategy.{line.strategy}.any"
-        if mood not in self._bank:
-            return self._pick(anyone)
-        if anyone in self._bank and self._draws.chance(0.25):
+        mood, anyone = _places(line.strategy, line.mood)
+        if not mood or (anyone and self._draws.chance(0.25)):
             return self._pick(anyone)
         return self._pick(mood)
 
@@ -131,6 +129,14 @@ class DebtorVoice:
 
 
 _NO_SLOTS: Mapping[str, str] = {}
+
+
+@cache
+def _places(strategy: str, mood: str) -> tuple[str, str]:
+    """Leaves of a strategy for a mood and for any mood; empty where the bank has none."""
+    bank = load_bank("debtor")
+    paths = (f"strategy.{strategy}.{mood}", f"strategy.{strategy}.any")
+    return paths[0] if paths[0] in bank else "", paths[1] if paths[1] in bank else ""
 
 
 def in_full(text: str) -> str:
