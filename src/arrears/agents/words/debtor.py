@@ -42,8 +42,6 @@ class DebtorVoice:
         self._spent: set[Phrase] = set()
         self._slots: dict[str, str] = {
             "name": debtor.background.name,
-            "amount": f"{debtor.background.need_coll_amt:,.0f}",
-            "days": str(debtor.background.overdue_days),
             "reason": debtor.finances.overdue_reason.text,
         }
         if debtor.scenario is not None:
