@@ -54,7 +54,7 @@ def dialogue(
 
 def test_formulas_of_debtbench() -> None:
     terms = Terms(0.10, 0.25, 5, 6)
-    assert collection_rate(terms) == pytest.approx(0.9)
+    assert collection_rate(terms.disc_ratio) == pytest.approx(0.9)
     assert collection_rate(None) == 0
     # (1 − .1)·(.25/5 + .75/180) = .0488 a day, 4.875 percent
     assert collection_efficiency(terms) == pytest.approx(4.875)

@@ -14,9 +14,9 @@ W_LONG: Final = 0.95
 """Safety margin on income (equation 12)."""
 
 
-def collection_rate(terms: Terms | None) -> float:
-    """CR of one dialogue: 1 − discount, 0 without agreement (equation 9)."""
-    return 0.0 if terms is None else 1.0 - terms.disc_ratio
+def collection_rate(disc_ratio: float | None) -> float:
+    """CR of one dialogue: 1 − discount, 0 without agreement (None) (equation 9)."""
+    return 0.0 if disc_ratio is None else 1.0 - disc_ratio
 
 
 def collection_efficiency(terms: Terms) -> float:

@@ -18,7 +18,6 @@ from arrears.errors import BrokenFile
 from arrears.scoring.conduct import Features, features
 from arrears.scoring.unscored import Score, Unscored
 
-NAME = "rubric"
 _FILE = "rubric.yaml"
 
 
@@ -43,8 +42,10 @@ def judge(dialogue: Dialogue, debtor: Debtor) -> Verdict:
     """The scores of one dialogue, or the reason why there are none."""
     if dialogue.ending in ("error", "malformed"):
         return _nothing(f"the talk ended as {dialogue.ending}")
-    if not any(turn.seat == "debtor" for turn in dialogue.turns):
-        return _nothing("the debtor never spoke")
+    spoke = {turn.seat for turn in dialogue.turns}
+    for seat in ("collector", "debtor"):
+        if seat not in spoke:
+            return _nothing(f"the {seat} never spoke")
     seen = features(dialogue, debtor, upset_from=_upset_from())
     return Verdict(*[_points(scale, seen) for scale in _scales()])
 

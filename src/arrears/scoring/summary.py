@@ -9,8 +9,17 @@ from numpy.typing import NDArray
 
 from arrears.debtors.record import CATEGORIES
 from arrears.scoring import dcn
+from arrears.scoring.debtbench import collection_rate
 from arrears.scoring.row import Row
-from arrears.scoring.statistics import RESAMPLES, Difference, Interval, bootstrap, holm, paired
+from arrears.scoring.statistics import (
+    RESAMPLES,
+    Difference,
+    Interval,
+    bootstrap,
+    holm,
+    paired,
+    wilson,
+)
 from arrears.scoring.unscored import Unscored
 
 Floats = NDArray[np.float64]
@@ -19,7 +28,7 @@ Floats = NDArray[np.float64]
 _DEBTBENCH: Final[Mapping[str, Callable[[Row], float]]] = {
     "SR": lambda r: float(r.agreed),
     "AT": lambda r: float(r.turns),
-    "CR": lambda r: 1.0 - r.disc_ratio if r.disc_ratio is not None else 0.0,
+    "CR": lambda r: collection_rate(r.disc_ratio),
     "CE": lambda r: _or_nan(r.ce),
     "SA": lambda r: _or_nan(r.sa),
     "LS": lambda r: _or_nan(r.ls),
@@ -31,7 +40,9 @@ _TALK: Final[Mapping[str, Callable[[Row], float]]] = {
     "DC": lambda r: r.dc,
     "DS": lambda r: _or_nan(r.ds),
 }
-RUBRIC_METRICS: Final = ("US", "ES", "CA", "DS")
+# Of yes and no. Resampling sixteen times yes gives yes each time and an interval of no width, so
+# shares have Wilson's interval.
+_SHARES: Final = frozenset({"SR", "SA", "LS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class Metric:
     """None where nothing could be scored."""
     low: float | None
     high: float | None
-    """Ends of the 95 % bootstrap interval over debtors."""
+    """Ends of the 95 % interval over debtors: Wilson's for SR, SA, LS, else of a bootstrap."""
     scored: int
     unscored: int
     """Dialogues that this metric has no score of; shown beside the mean, never counted as 0."""
@@ -152,7 +163,7 @@ def _plain(
     intervals = bootstrap(table, dcn.means, rng, resamples)
     counts = (~np.isnan(table)).sum(axis=0)
     return {
-        name: _metric(interval, int(count), len(rows))
+        name: _metric(_sharp(name, interval, int(count)), int(count), len(rows))
         for name, interval, count in zip(of, intervals, counts, strict=True)
     }
 
@@ -170,9 +181,15 @@ def _of_suite(rows: Sequence[Row], rng: np.random.Generator, resamples: int) -> 
     names = (*dcn.COLUMNS, "CRI", "DHI", "CCI")
     over_agreements = {"QRD", "HRD", "CD"}
     return {
-        name: _metric(interval, agreed if name in over_agreements else len(rows), len(rows))
+        name: _metric(_sharp(name, interval, n), n, len(rows))
         for name, interval in zip(names, intervals, strict=True)
+        for n in [agreed if name in over_agreements else len(rows)]
     }
+
+
+def _sharp(name: str, interval: Interval, count: int) -> Interval:
+    """A share's interval by Wilson; every other as it is, and what nothing was scored of too."""
+    return wilson(round(interval.value * count), count) if name in _SHARES and count else interval
 
 
 def _metric(interval: Interval, count: int, n: int) -> Metric:
