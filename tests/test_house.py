@@ -15,6 +15,8 @@ ROOMS = [
     {"errors", "rng", "terms", "terms_text", "strategies", "phrases", "atomic"},
     {"debtors"},
     {"economy"},
+    {"models"},
+    {"prompts"},
     {"dialogue"},
     {"agents"},
     {"scoring"},

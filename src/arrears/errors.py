@@ -52,6 +52,18 @@ class MalformedReply(ArrearsError):
     """A seat that could not bring out a readable message; ends its dialogue as `malformed`."""
 
 
+class ModelError(ArrearsError):
+    """A model gave no answer, with the provider's words; ends its dialogue as `error`."""
+
+
+class RunStopped(ArrearsError):
+    """The whole run has to stop now. No dialogue swallows it; those on their way are owed again."""
+
+
+class BudgetSpent(RunStopped):
+    """The money that the run may cost is spent."""
+
+
 class RunMismatch(UsageError):
     """A run folder that was made by another configuration or another format version."""
 

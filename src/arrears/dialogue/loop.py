@@ -7,7 +7,7 @@ from arrears.debtors.record import Debtor
 from arrears.dialogue.ledger import Ledger
 from arrears.dialogue.record import Dialogue, Ending, Turn
 from arrears.dialogue.views import CollectorView, DebtorView, Heard
-from arrears.errors import MalformedReply
+from arrears.errors import MalformedReply, RunStopped, StorageError
 from arrears.strategies import Seat
 from arrears.terms import Mandate
 
@@ -60,6 +60,8 @@ async def negotiate(
                 agent = debtor_seat
             try:
                 turn = _entered(await agent.reply(view), seat, number, ledger)
+            except (RunStopped, StorageError):
+                raise  # No dialogue's own affair: the run has to stop.
             except Exception as error:
                 ending, detail = _classified(seat, error)
                 break

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from arrears.dialogue.acts import Act
+from arrears.models.usage import Usage
 from arrears.strategies import Seat
 from arrears.terms import Mandate, Terms
 
@@ -31,15 +32,16 @@ Effect = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What a message cost in a model's tokens."""
+class Note:
+    """What a module beside the speaker had to say on a turn. It never reaches the other side."""
 
-    tokens_in: int = 0
-    """Prompt tokens."""
-    tokens_out: int = 0
-    """Completion tokens, reasoning included."""
-    tokens_cached: int = 0
-    """Prompt tokens that the server had in its cache."""
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    role: Literal["planner", "judge", "draft"]
+    """`draft` is the speaker's own first version, where a judge made it write another."""
+    text: str
+    usage: Usage | None = None
+    """Tokens, where a model spoke; those of a draft are counted with its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,11 @@ class Turn:
     repairs: tuple[str, ...] = ()
     """Readable notes of what the parser had to mend."""
     usage: Usage | None = None
-    """Tokens, where a model spoke."""
+    """Tokens of the speaker, all its tries together, where a model spoke."""
+    reasoning: str = ""
+    """What a model wrote before its message, in a block of its own; private to the seat."""
+    notes: tuple[Note, ...] = ()
+    """What planner and judge said on the way to this message; private to the seat."""
     private: Mapping[str, float | str | bool | None] = field(default_factory=dict)
     """What a built-in seat felt and believed. For reports; never for a seat or a judge."""
 
@@ -76,7 +82,7 @@ class Dialogue(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case: str
-    """Unique within a run: `suite/collector/debtor/repeat`."""
+    """Unique within a run: `suite/collector/debtor seat/debtor/repeat`."""
     suite: str
     """Where the debtor comes from."""
     debtor_id: str

@@ -1,0 +1,81 @@
+"""What every model is to the rest of the house: messages in, a completion out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+
+from arrears.models.usage import Usage
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(TypedDict):
+    """One message of a conversation, as the protocol has it."""
+
+    role: Role
+    content: str
+
+
+class Schema(NamedTuple):
+    """A JSON schema that the answer should follow, where the server can be asked for one."""
+
+    name: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an answer is drawn."""
+
+    temperature: float = 0.0
+    seed: int | None = None
+    max_tokens: int | None = None
+    """Of the answer; None: 1,024, and 4,096 for a model that reasons first."""
+    schema: Schema | None = None
+
+
+class Completion(NamedTuple):
+    """One answer."""
+
+    text: str
+    """Without any reasoning block; may be empty."""
+    reasoning: str
+    """What the model wrote before its answer, "" where it wrote none."""
+    usage: Usage
+    cut: bool = False
+    """The answer ended because it had reached its most tokens."""
+
+
+class ChatModel(Protocol):
+    """One model. A backend implements this and nothing more."""
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        """The answer to a conversation. ModelError where none could be had."""
+
+
+class Purpose(NamedTuple):
+    """What a call is made for: by this it is counted."""
+
+    case: str
+    seat: str
+    role: str
+    """`speaker`, `planner`, `judge`, or the kind of a score."""
+
+
+_OPEN, _CLOSE = "<think>", "</think>"
+
+
+def split_reasoning(text: str) -> tuple[str, str]:
+    """The reasoning block that some models write into their answer, and the answer.
+
+    A block that was never opened ends at its closing mark (chat templates often open it); one that
+    is never closed takes all that follows.
+    """
+    start, end = text.find(_OPEN), text.rfind(_CLOSE)
+    if end >= 0:
+        inner = text[start + len(_OPEN) if 0 <= start < end else 0 : end]
+        before = text[:start] if 0 <= start < end else ""
+        return inner.strip(), (before + text[end + len(_CLOSE) :]).strip()
+    if start >= 0:
+        return text[start + len(_OPEN) :].strip(), text[:start].strip()
+    return "", text.strip()

@@ -1,0 +1,1 @@
+"""What exactly is said to a model: one text file a prompt, by language, filled in one pass."""
