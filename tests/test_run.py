@@ -52,9 +52,9 @@ def test_a_run_leaves_what_the_design_says(clean: Path) -> None:
     assert names == {"run.json", "dialogues.jsonl", "timing.jsonl", "scores.parquet"}
     cases = [orjson.loads(line)["case"] for line in stored(clean).splitlines()]
     assert len(set(cases)) == CASES
-    assert cases[0] == "dcn/scripted/typical/dcn-test-0001/1"
+    assert cases[0] == "dcn/scripted/typical/scripted/debtor/dcn-test-0001/1"
     plan = orjson.loads((clean / "run.json").read_bytes())
-    assert (plan["format"], plan["seed"], plan["repeats"]) == (1, 5, 1)
+    assert (plan["format"], plan["seed"], plan["repeats"]) == (2, 5, 1)
     assert [row.case for row in read_scores(clean)] == cases
 
 
@@ -165,8 +165,8 @@ def test_another_configuration_is_refused_field_by_field(
 def test_an_unknown_format_version_is_refused(tmp_path: Path) -> None:
     run(small(), PEOPLE, tmp_path / "run")  # type: ignore[arg-type]
     file = tmp_path / "run" / "run.json"
-    file.write_bytes(file.read_bytes().replace(b'"format": 1', b'"format": 9'))
-    with pytest.raises(RunMismatch, match="format version 9, this arrears reads 1"):
+    file.write_bytes(file.read_bytes().replace(b'"format": 2', b'"format": 9'))
+    with pytest.raises(RunMismatch, match="format version 9, this arrears reads 2"):
         run(small(), PEOPLE, tmp_path / "run")  # type: ignore[arg-type]
     with pytest.raises(RunMismatch, match="format version 9"):
         open_run(tmp_path / "run")

@@ -24,6 +24,9 @@ class Strategy:
     key: str
     name: str
     meaning: str
+    zh: str = ""
+    """The name in Chinese, "" where the taxonomy has none."""
+    zh_meaning: str = ""
 
 
 def load_taxonomy(path: Path | None = None) -> Mapping[Seat, Mapping[str, Strategy]]:
@@ -32,11 +35,17 @@ def load_taxonomy(path: Path | None = None) -> Mapping[Seat, Mapping[str, Strate
     try:
         raw = yaml.safe_load(source.read_text(encoding="utf-8"))
         return {
-            seat: {k: Strategy(k, row["name"], row["meaning"]) for k, row in raw[seat].items()}
+            seat: {k: _strategy(k, row) for k, row in raw[seat].items()}
             for seat in ("collector", "debtor")
         }
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise BrokenFile(source, f"not a strategy taxonomy: {error!r}") from error
+
+
+def _strategy(key: str, row: Mapping[str, str]) -> Strategy:
+    return Strategy(
+        key, row["name"], row["meaning"], row.get("zh", ""), row.get("zh_meaning", "")
+    )
 
 
 @cache
@@ -46,9 +55,14 @@ def strategies(seat: Seat) -> Mapping[str, Strategy]:
 
 
 def strategy_named(seat: Seat, text: str) -> Strategy:
-    """The shipped strategy that a label means, whatever its case, spaces or hyphens."""
+    """The shipped strategy that a label means, in English (whatever its case, spaces or hyphens)
+    or in Chinese.
+    """
     key = "_".join(text.replace("-", " ").replace("_", " ").lower().split())
     known = strategies(seat)
     if key not in known:
+        chinese = {s.zh: s for s in known.values() if s.zh}
+        if text.strip() in chinese:
+            return chinese[text.strip()]
         raise UnknownName(f"{seat} strategy", text, (s.name for s in known.values()))
     return known[key]

@@ -6,6 +6,7 @@ and in the plan by which they concede.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from arrears.agents.behaviour import Behaviour, CollectorConstants, shipped_beha
 from arrears.agents.collector_plans import BeliefPlan, Plan, TimePlan
 from arrears.agents.goodness import goodness, value_at_most
 from arrears.agents.listening import facts_in, impression_in
+from arrears.agents.maden.guidance import OutcomeSpace, Review
 from arrears.agents.words.collector import CollectorVoice
 from arrears.agents.words.lines import CollectorLine, Impression, Register, Stage
 from arrears.debtors.record import Background
@@ -28,6 +30,16 @@ _STALLING = frozenset({"vague", "blame", "complaint"})
 _LEVEL = {dim: f"level_{dim}" for dim in DIMENSIONS}
 # Pressure mounts: facts, then a challenge, then the conscience, then the law.
 _PRESSING = ("statement_of_facts", "constructive_challenge", "ethical_appeal", "legal_deterrent")
+
+
+class _Moment(NamedTuple):
+    """What a message on terms was made of; a judge may have it made again."""
+
+    register: Register
+    impression: Impression
+    levels: Mapping[Dimension, float]
+    facts: Mapping[str, float]
+    first: bool
 
 
 class ScriptedCollector:
@@ -56,9 +68,33 @@ class ScriptedCollector:
         self._asked = 0
         self._pressed = 0
         self._rounds = 0.0
+        self._last: _Moment | None = None
 
     async def reply(self, view: CollectorView) -> Turn:
         """The next message."""
+        return self._reply(view)
+
+    async def draft(self, view: CollectorView, space: OutcomeSpace | None) -> Turn:
+        """The same, kept within a planner's room from now on."""
+        if space is not None:
+            opening = {d: goodness(d, v) for d, v in space.open.items()}
+            limit = {d: goodness(d, v) for d, v in space.limit.items()}
+            self._plan = self._plan.within(opening, limit)
+        return self._reply(view)
+
+    async def revise(self, view: CollectorView, draft: Turn, review: Review) -> Turn:
+        """The message again, on the terms that a judge suggests instead."""
+        if not review.suggest:
+            return draft
+        moment = self._last or _Moment("neutral", "", self._plan.levels(0.0, view.table), {}, False)
+        levels = dict(moment.levels)
+        for wanted in review.suggest:
+            if wanted.dim is not None and wanted.value is not None:
+                levels[wanted.dim] = goodness(wanted.dim, wanted.value)
+        return self._terms(moment._replace(levels=levels), view)
+
+    def _reply(self, view: CollectorView) -> Turn:
+        self._last = None
         if view.number == 1:
             return self._turn("identity_verification", "neutral", "", (NON,), greet=True)
         words = view.heard[-1].dialogue
@@ -107,6 +143,13 @@ class ScriptedCollector:
         time = 1.0 if last else self._rounds / c.rounds
         self._rounds += 1.0 + (c.yields if impression in ("hardship", "anger", "sadness") else 0.0)
         levels = self._plan.levels(time, view.table)
+        self._last = _Moment(register, impression, levels, facts, first)
+        return self._terms(self._last, view)
+
+    def _terms(self, moment: "_Moment", view: CollectorView) -> Turn:
+        """A message on terms."""
+        register, impression, levels, facts, first = moment
+        last = view.number >= view.max_turns - 1
         accepts, asks, rejects = self._answers(levels, view.table, view.mandate)
         sealing = len(accepts) == len(view.table.open_dimensions())
         stage: Stage = "open" if first else "final" if last else "revise" if asks else "hold"

@@ -28,21 +28,31 @@ class Plan(Protocol):
     def levels(self, time: float, table: Table) -> Levels:
         """The levels at this share of the own horizon (0 … 1)."""
 
+    def within(self, opening: Levels, limit: Levels) -> "Plan":
+        """The same plan kept within a room that a planner has set."""
+
 
 class TimePlan:
     """Concedes with time from an opening to a limit, whoever sits there."""
 
-    def __init__(self, c: CollectorConstants) -> None:
+    def __init__(
+        self, c: CollectorConstants, opening: Levels | None = None, limit: Levels | None = None
+    ) -> None:
         self._c = c
+        self._opening: Levels = opening or c.opening  # type: ignore[assignment]
+        self._limit: Levels = limit or c.limit  # type: ignore[assignment]
+
+    def within(self, opening: Levels, limit: Levels) -> Plan:
+        """From that opening to that limit at the same pace."""
+        return TimePlan(self._c, opening, limit)
 
     def hear(self, facts: Mapping[str, float]) -> None:
         """A plan of this kind does not look at the debtor."""
 
     def levels(self, time: float, table: Table) -> Levels:
         """Opening + (limit − opening)·time^(1/β)."""
-        c = self._c
-        share = conceded_share(time, c.beta)
-        return {d: a + (c.limit[d] - a) * share for d, a in c.opening.items()}  # type: ignore[misc]
+        share, limit = conceded_share(time, self._c.beta), self._limit
+        return {d: a + (limit[d] - a) * share for d, a in self._opening.items()}
 
 
 class BeliefPlan:
@@ -66,6 +76,12 @@ class BeliefPlan:
         self._grid = candidate_grid(mandate)
         self._goods = _goodness_of(mandate)
         self._worth: np.ndarray | None = None
+        self._room: tuple[Levels, Levels] | None = None
+
+    def within(self, opening: Levels, limit: Levels) -> Plan:
+        """The best offer inside the room."""
+        self._room = (opening, limit)
+        return self
 
     def hear(self, facts: Mapping[str, float]) -> None:
         """Sharpen the belief by what was told."""
@@ -92,7 +108,11 @@ class BeliefPlan:
         wary = self._b.wary_first + (self._b.wary_last - self._b.wary_first) * time
         score = worth * np.exp(-wary * short) - broken
         best = self._goods[int(np.argmax(score))]
-        return {d: float(level) for d, level in zip(DIMENSIONS, best, strict=True)}
+        levels = {d: float(level) for d, level in zip(DIMENSIONS, best, strict=True)}
+        if self._room is not None:
+            low, high = self._room
+            levels = {d: min(max(level, low[d]), high[d]) for d, level in levels.items()}
+        return levels
 
     def _expected_worth(self) -> np.ndarray:
         if self._worth is None:

@@ -24,6 +24,8 @@ from arrears.errors import BrokenFile, RunMismatch, StorageError, cannot_write
 
 PLAN, DIALOGUES, TIMING = "run.json", "dialogues.jsonl", "timing.jsonl"
 SCORES, REPORT, DEBTORS = "scores.parquet", "report.html", "debtors.jsonl"
+CALLS = "calls.jsonl"
+"""One line for each call of a model: what it was for, its tokens, its price."""
 _LOCK = ".lock"
 _COPY = 1 << 20
 
@@ -88,6 +90,27 @@ class RunFolder:
         for case in cases:
             yield self._dialogues.read(self.finished[case])
 
+    def forget(self, ending: str) -> int:
+        """Drop the dialogues of that ending, atomically; they are owed again. How many they were.
+
+        What they have cost stays in the log of calls.
+        """
+        keep = [
+            case
+            for case, span in self.finished.items()
+            if orjson.loads(self._dialogues.read(span))["ending"] != ending
+        ]
+        dropped = len(self.finished) - len(keep)
+        if dropped:
+            self._rewrite([self.finished[case] for case in keep])
+        return dropped
+
+    def _rewrite(self, spans: Sequence[Span]) -> None:
+        replace_file(self.path / DIALOGUES, lambda out: self._dialogues.copy(spans, out))
+        self._dialogues.close()
+        self._dialogues = LineFile(self.path / DIALOGUES)
+        self.finished = self._dialogues.index("case")
+
     def put_in_order(self, cases: Sequence[str]) -> None:
         """Rewrite the dialogues once, atomically, in the order of the cases.
 
@@ -95,10 +118,7 @@ class RunFolder:
         """
         spans = [self.finished[case] for case in cases]
         if any(a.start > b.start for a, b in pairwise(spans)):
-            replace_file(self.path / DIALOGUES, lambda out: self._dialogues.copy(spans, out))
-            self._dialogues.close()
-            self._dialogues = LineFile(self.path / DIALOGUES)
-            self.finished = self._dialogues.index("case")
+            self._rewrite(spans)
 
 
 class LineReader:

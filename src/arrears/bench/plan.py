@@ -17,12 +17,21 @@ import numpy as np
 from pydantic import Field
 
 import arrears
-from arrears.agents.registry import check_collector, check_debtor_seat
+from arrears.agents.registry import (
+    JUDGE,
+    PLANNER,
+    check_collector,
+    check_debtor_seat,
+    check_helper,
+    models_of,
+    speaks_english_only,
+)
 from arrears.debtors.record import Debtor, Record
 from arrears.errors import UsageError
+from arrears.prompts.library import Language, prompts_digest
 from arrears.terms import Mandate
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of the run folder. Raised when an older folder can no longer be read as it was meant."""
 # Everything that has a say in what is said at the table.
 _RULES = ("terms.py", "rng.py", "strategies.py", "strategies.yaml", "economy", "dialogue", "agents")
@@ -59,15 +68,31 @@ class Plan(Record):
     suites: Annotated[tuple[SuiteUse, ...], Field(min_length=1)]
     """The debtors, suite by suite."""
     collectors: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Specs of the collector seats."""
-    debtor_seat: str
-    """Spec of the debtors' seat."""
+    """Names of the collectors: a model, or a model and a method (`scripted/typical+maden`)."""
+    debtor_seats: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Specs of the debtors' seats; every collector meets each of them."""
+    planner: str | None = None
+    """MADeN's planner where it is not the speaker's own kind."""
+    judge: str | None = None
+    """MADeN's judge, likewise."""
+    lang: Language = "en"
+    """Language of the prompts."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Of every model's sampling; DCN Table 10 has 0."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Of one answer; None: 1,024, and 4,096 for models that reason first."""
+    prompts: str = ""
+    """SHA-256 over the prompts, where a model is asked anything."""
     repeats: Annotated[int, Field(ge=1)]
     """How often each pair of seats meets."""
     mandate: Mandate
     """The creditor's limits."""
     max_turns: Annotated[int, Field(ge=1)]
     """Exchanges after which a talk ends without agreement."""
+
+    def models(self) -> tuple[str, ...]:
+        """Every model that the run calls; none where all seats are built in or replayed."""
+        return models_of(self.collectors, self.debtor_seats, self.planner, self.judge)
 
     def differences(self, other: "Plan") -> list[str]:
         """Names of the fields in which the two would not play the same run."""
@@ -80,6 +105,7 @@ class Case(NamedTuple):
 
     suite: str
     collector: str
+    debtor_seat: str
     position: int
     """Of the debtor within the suite's debtors that play."""
     debtor_id: str
@@ -88,15 +114,20 @@ class Case(NamedTuple):
 
     @property
     def id(self) -> str:
-        """`suite/collector/debtor/repeat`, unique within a run."""
-        return f"{self.suite}/{self.collector}/{self.debtor_id}/{self.repeat}"
+        """`suite/collector/debtor seat/debtor/repeat`, unique within a run."""
+        return f"{self.suite}/{self.collector}/{self.debtor_seat}/{self.debtor_id}/{self.repeat}"
 
 
 def make_plan(
     populations: Populations,
     *,
     collectors: Sequence[str],
-    debtor_seat: str = "scripted/debtor",
+    debtor_seats: Sequence[str] = ("scripted/debtor",),
+    planner: str | None = None,
+    judge: str | None = None,
+    lang: Language = "en",
+    temperature: float = 0.0,
+    max_tokens: int | None = None,
     seed: int = 1,
     repeats: int = 1,
     mandate: Mandate | None = None,
@@ -108,14 +139,11 @@ def make_plan(
     `own` names the populations that come from files. UnknownName for a seat that does not exist,
     UsageError for a collector or a debtor named twice, an empty population, or a number below 1.
     """
-    for spec in collectors:
-        check_collector(spec)
-    check_debtor_seat(debtor_seat)
-    if len(set(collectors)) < len(collectors):
-        raise UsageError("each --collector may be named once; use --repeats to play it again")
+    _check_seats(collectors, debtor_seats, planner, judge, lang)
     for name, number in (("repeats", repeats), ("max-turns", max_turns)):
         if number < 1:
             raise UsageError(f"--{name} must be at least 1, not {number}")
+    called = models_of(tuple(collectors), tuple(debtor_seats), planner, judge)
     return Plan(
         arrears=arrears.__version__,
         rules=rules_digest(),
@@ -123,11 +151,44 @@ def make_plan(
         seed=seed,
         suites=tuple(_use(name, debtors, name in own) for name, debtors in populations.items()),
         collectors=tuple(collectors),
-        debtor_seat=debtor_seat,
+        debtor_seats=tuple(debtor_seats),
+        planner=planner,
+        judge=judge,
+        lang=lang,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        prompts=prompts_digest(lang) if called else "",
         repeats=repeats,
         mandate=mandate or Mandate(),
         max_turns=max_turns,
     )
+
+
+def _check_seats(
+    collectors: Sequence[str],
+    debtor_seats: Sequence[str],
+    planner: str | None,
+    judge: str | None,
+    lang: Language,
+) -> None:
+    for line in collectors:
+        check_collector(line)
+    for spec in debtor_seats:
+        check_debtor_seat(spec)
+    for option, named in (("collector", collectors), ("debtor-seat", debtor_seats)):
+        if len(set(named)) < len(named):
+            raise UsageError(f"each --{option} may be named once; use --repeats to play it again")
+    if planner is not None:
+        check_helper(planner, PLANNER, "planner")
+    if judge is not None:
+        check_helper(judge, JUDGE, "judge")
+    if lang != "en":
+        built_in = [s for s in (*collectors, *debtor_seats) if speaks_english_only(s)]
+        if built_in:
+            raise UsageError(
+                f"{built_in[0]} speaks and hears English only; --lang {lang} needs a model in "
+                "both seats"
+            )
 
 
 def _use(name: str, debtors: Sequence[Debtor], own: bool) -> SuiteUse:
@@ -153,9 +214,10 @@ def cases_of(plan: Plan, populations: Populations) -> Iterator[Case]:
     """Every case of a plan in the order in which a complete run stores them."""
     for suite in plan.suites:
         for collector in plan.collectors:
-            for repeat in range(1, plan.repeats + 1):
-                for position, debtor in enumerate(populations[suite.name]):
-                    yield Case(suite.name, collector, position, debtor.id, repeat)
+            for seat in plan.debtor_seats:
+                for repeat in range(1, plan.repeats + 1):
+                    for position, debtor in enumerate(populations[suite.name]):
+                        yield Case(suite.name, collector, seat, position, debtor.id, repeat)
 
 
 @cache

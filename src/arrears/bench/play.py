@@ -1,20 +1,21 @@
-"""Holding the negotiations of a plan: seats at their addresses, talk, score, line.
+"""Holding the negotiations of a plan: seats at their places, talk, score, line.
 
-Everything random about a case comes from the addresses of its two seats. The debtor's seat has no
-collector in its address: it meets every collector with the same luck, so that collectors are
-compared on equal terms (common random numbers).
+Scoring loads compiled code and much memory, so it is loaded by whoever scores: a run that waits for
+models all night stays small.
 """
 
 from collections.abc import Iterable
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from arrears.agents.registry import make_collector, make_debtor_seat
+from arrears.agents.seating import Place, Seating
 from arrears.bench.plan import Case, Plan, Populations
 from arrears.dialogue.loop import negotiate
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue, as_line
-from arrears.rng import rng_for
-from arrears.scoring.row import Row, score
+from arrears.models.backends import Backends
+
+if TYPE_CHECKING:
+    from arrears.scoring.row import Row
 
 
 class Played(NamedTuple):
@@ -24,10 +25,10 @@ class Played(NamedTuple):
     """Their ids."""
     lines: list[bytes]
     """As they are stored: one JSON line each, newline included."""
-    rows: list[Row]
-    """Their scores."""
+    rows: "list[Row]"
+    """Their scores; none where they are scored later."""
     seconds: list[float]
-    """Wall-clock time of each, from seating to scores."""
+    """Wall-clock time of each, from seating to the stored line, and to its scores if it has any."""
 
 
 class Player:
@@ -36,28 +37,44 @@ class Player:
     def __init__(self, plan: Plan, populations: Populations) -> None:
         self.plan = plan
         self._populations = populations
+        self._seating = self.seating(None)
 
-    async def talk(self, case: Case) -> Dialogue:
-        """Seat both sides of a case and let them negotiate."""
+    def seating(self, models: Backends | None) -> Seating:
+        """Who sits down in this run, given the models that may be called."""
         plan = self.plan
+        return Seating(
+            plan.seed,
+            plan.mandate,
+            plan.max_turns,
+            plan.lang,
+            plan.temperature,
+            plan.max_tokens,
+            plan.planner,
+            plan.judge,
+            models,
+        )
+
+    async def talk(self, case: Case, seating: Seating | None = None) -> Dialogue:
+        """Seat both sides of a case and let them negotiate."""
+        plan, seating = self.plan, seating or self._seating
         debtor = self._populations[case.suite][case.position]
-        address = (case.suite, debtor.id, case.repeat)
-        ears = rng_for(plan.seed, *address, "debtor")
-        voice = rng_for(plan.seed, *address, "collector", case.collector)
+        place = Place(case.id, case.suite, debtor.id, case.repeat)
         return await negotiate(
-            case=case.id,
+            case=place.case,
             suite=case.suite,
             debtor=debtor,
-            collector=make_collector(case.collector, voice, debtor.background, plan.mandate),
-            debtor_seat=make_debtor_seat(plan.debtor_seat, ears, debtor),
+            collector=seating.collector(case.collector, place, debtor),
+            debtor_seat=seating.debtor(case.debtor_seat, place, debtor),
             collector_spec=case.collector,
-            debtor_spec=plan.debtor_seat,
+            debtor_spec=case.debtor_seat,
             mandate=plan.mandate,
             max_turns=plan.max_turns,
         )
 
     async def play(self, cases: Iterable[Case]) -> Played:
         """Negotiate and score the cases one after another."""
+        from arrears.scoring.row import score
+
         played = Played([], [], [], [])
         for case in cases:
             began = perf_counter()
@@ -69,7 +86,9 @@ class Player:
             played.seconds.append(perf_counter() - began)
         return played
 
-    def rescore(self, case: Case, line: bytes) -> Row:
+    def rescore(self, case: Case, line: bytes) -> "Row":
         """The scores of a dialogue that is stored already."""
+        from arrears.scoring.row import score
+
         dialogue = DIALOGUE_ADAPTER.validate_json(line)
         return score(dialogue, self._populations[case.suite][case.position])

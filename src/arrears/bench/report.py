@@ -10,6 +10,7 @@ import orjson
 
 import arrears
 from arrears.bench.folder import DIALOGUES, LineReader, replace_file
+from arrears.bench.plan import Plan
 from arrears.bench.sections import Section, section, summaries_of, tables_of
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import DCN, DEBTBENCH, Table
@@ -62,21 +63,30 @@ class _Markup(str):
 def lines_of(runs: Sequence[StoredRun]) -> dict[str, dict[str, list[Row]]]:
     """Rows by suite and by the name of the collector in the report.
 
-    A collector that stands in several runs is told apart by the run's folder.
+    The debtors' seat is part of the name where it is not the same everywhere. A line that stands in
+    several runs is told apart by the run's folder.
     """
-    seen = [(row.suite, row.collector) for run in runs for row in _heads(run)]
+    many = len(debtor_seats(runs)) > 1
+    seen = [(row.suite, row.collector, row.debtor_seat) for run in runs for row in _heads(run)]
     suites: dict[str, dict[str, list[Row]]] = {}
     for run in runs:
         for row in run.rows:
-            twice = seen.count((row.suite, row.collector)) > 1
-            name = f"{row.collector} ({run.path.name})" if twice else row.collector
+            name = f"{row.collector} vs {row.debtor_seat}" if many else row.collector
+            if seen.count((row.suite, row.collector, row.debtor_seat)) > 1:
+                name = f"{name} ({run.path.name})"
             suites.setdefault(row.suite, {}).setdefault(name, []).append(row)
     return suites
 
 
 def _heads(run: StoredRun) -> list[Row]:
-    """One row of each suite and collector."""
-    return list({(row.suite, row.collector): row for row in run.rows}.values())
+    """One row of each suite, collector and debtors' seat."""
+    heads = {(row.suite, row.collector, row.debtor_seat): row for row in run.rows}
+    return list(heads.values())
+
+
+def debtor_seats(runs: Sequence[StoredRun]) -> tuple[str, ...]:
+    """Who answered for the debtors in these runs."""
+    return tuple(dict.fromkeys(seat for run in runs for seat in run.plan.debtor_seats))
 
 
 def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
@@ -87,7 +97,11 @@ def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
 
 def as_json(runs: Sequence[StoredRun]) -> dict[str, Any]:
     """Every figure with interval and counts, as plain values."""
-    document: dict[str, Any] = {"runs": [str(run.path) for run in runs], "suites": {}}
+    document: dict[str, Any] = {
+        "runs": [str(run.path) for run in runs],
+        "debtor_seats": debtor_seats(runs),
+        "suites": {},
+    }
     for suite, lines in lines_of(runs).items():
         document["suites"][suite] = summaries_of(suite, lines, runs[0].plan.seed)
     plain: dict[str, Any] = orjson.loads(orjson.dumps(document))
@@ -119,7 +133,8 @@ def _facts(run: StoredRun) -> list[tuple[str, str]]:
         ("Arrears", f"{plan.arrears}; seed {plan.seed}; rules {plan.rules[:12]}"),
         ("Debtors", "; ".join(f"{s.name}: {s.debtors:,} ({s.digest[:12]})" for s in plan.suites)),
         ("Collectors", ", ".join(plan.collectors)),
-        ("Debtors' seat", plan.debtor_seat),
+        ("Debtors' seats", ", ".join(plan.debtor_seats)),
+        *_asked(plan),
         ("Talks", f"{len(run.rows):,} of {run.planned:,}; at most {plan.max_turns} turns"),
         ("Repeats", str(plan.repeats)),
         (
@@ -128,6 +143,21 @@ def _facts(run: StoredRun) -> list[tuple[str, str]]:
             f"upfront, within {mandate.max_pmt_days} days, up to {mandate.max_inst_prds} months",
         ),
     ]
+
+
+def _asked(plan: Plan) -> Iterator[tuple[str, str]]:
+    """How models were asked, where any was."""
+    helpers = {"planner": plan.planner, "judge": plan.judge}
+    named = ", ".join(f"{role} {spec}" for role, spec in helpers.items() if spec)
+    if named:
+        yield "MADeN", named
+    if plan.models():
+        tokens = f"{plan.max_tokens:,}" if plan.max_tokens else "1,024 (4,096 reasoning)"
+        yield (
+            "Models",
+            f"temperature {plan.temperature:g}, most tokens {tokens}, prompts {plan.lang} "
+            f"{plan.prompts[:12]}; a server may answer otherwise next time",
+        )
 
 
 def _glossary(sections: Sequence[Section]) -> list[tuple[str, str]]:

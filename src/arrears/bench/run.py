@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from arrears.bench.folder import DEBTORS, DIALOGUES, PLAN, RunFolder, replace_file
+from arrears.bench.folder import CALLS, DEBTORS, DIALOGUES, PLAN, RunFolder, replace_file
 from arrears.bench.plan import Plan, Populations, cases_of
-from arrears.bench.play import Player
-from arrears.bench.scores import write_scores
+from arrears.bench.play import Played, Player
+from arrears.bench.waiting import play_with_models
 from arrears.bench.workers import play_here, play_in_workers, useful_workers
 from arrears.errors import BrokenFile
-from arrears.scoring.row import Row
+from arrears.models.backends import Settings, check_model
+
+if TYPE_CHECKING:
+    from arrears.scoring.row import Row
 
 
 class Progress(Protocol):
@@ -30,7 +33,7 @@ class Result:
 
     path: Path
     plan: Plan
-    rows: list[Row]
+    rows: "list[Row]"
     """In case order."""
     played: int
     """Dialogues held now; the others were stored before."""
@@ -42,35 +45,55 @@ def run(
     path: Path,
     *,
     workers: int | None = None,
+    settings: Settings | None = None,
+    retry_errors: bool = False,
     progress: Progress = silent,
 ) -> Result:
     """Play what the plan still owes in this folder, put it in order and store the scores.
 
-    The dialogues are the same bytes for any number of workers (None: as many as pay). Errors: as
-    `RunFolder`; StorageError at any time, with everything that had finished kept.
+    With built-in seats the dialogues are the same bytes for any number of workers (None: as many
+    as pay). `settings` says how models are called; `retry_errors` plays dialogues again that had
+    ended as `error`. Errors: as `RunFolder` and `check_model`; BudgetSpent, and StorageError at any
+    time, with everything that had finished kept.
     """
+    settings = settings or Settings()
+    for spec in plan.models():
+        check_model(spec, settings)
     cases = list(cases_of(plan, populations))
     ids = [case.id for case in cases]
     player = Player(plan, populations)
     with RunFolder(path, plan) as folder:
         _keep_own_debtors(path, plan, populations)
         _refuse_strangers(folder, ids)
+        if retry_errors:
+            folder.forget("error")
         stored = {case.id for case in cases if case.id in folder.finished}
         owed = [case for case in cases if case.id not in stored]
         rows: dict[str, Row] = {}
-        count = useful_workers(len(owed), workers)
         progress(len(stored), len(cases))
-        for played in (
-            play_here(player, owed) if count == 1 else play_in_workers(player, owed, count)
-        ):
+
+        def store(played: Played) -> None:
             folder.append(played.cases, played.lines, played.seconds)
-            rows.update(zip(played.cases, played.rows, strict=True))
+            if played.rows:
+                rows.update(zip(played.cases, played.rows, strict=True))
             progress(len(folder.finished), len(cases))
+
+        if plan.models():
+            if owed:
+                play_with_models(player, owed, settings, path / CALLS, store)
+        else:
+            count = useful_workers(len(owed), workers)
+            for played in (
+                play_here(player, owed) if count == 1 else play_in_workers(player, owed, count)
+            ):
+                store(played)
         folder.put_in_order(ids)
-        before = [case for case in cases if case.id in stored]
+        before = [case for case in cases if case.id not in rows]
         for case, line in zip(before, folder.lines(c.id for c in before), strict=True):
             rows[case.id] = player.rescore(case, line)
         ordered = [rows[name] for name in ids]
+        from arrears.bench.scores import write_scores
+
         write_scores(path, ordered)
     return Result(path, plan, ordered, len(owed))
 

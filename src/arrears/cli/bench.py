@@ -5,11 +5,15 @@ from pathlib import Path
 
 import click
 
+from arrears.agents.registry import check_method, line_of
 from arrears.bench.plan import Populations, make_plan
+from arrears.cli.model_options import model_options
 from arrears.cli.report import REPORT, show_runs
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import SUITES, load_suite
 from arrears.errors import UsageError
+from arrears.models.backends import Settings
+from arrears.prompts.library import LANGUAGES, Language
 from arrears.terms_text import parse_mandate
 
 
@@ -24,7 +28,23 @@ from arrears.terms_text import parse_mandate
 @click.option(
     "--collector", "collectors", multiple=True, required=True, help="A seat; may be repeated."
 )
-@click.option("--debtor-seat", default="scripted/debtor", show_default=True, help="Who answers.")
+@click.option(
+    "--method",
+    "methods",
+    default="direct",
+    show_default=True,
+    help="How a collector works: direct, planning, judging, maden; several with commas.",
+)
+@click.option("--planner", help="MADeN's planner, where it is not the speaker's own kind.")
+@click.option("--judge", help="MADeN's judge, likewise.")
+@click.option(
+    "--debtor-seat",
+    "debtor_seats",
+    multiple=True,
+    default=("scripted/debtor",),
+    show_default=True,
+    help="Who answers; may be repeated.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N debtors of each suite.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True)
@@ -39,13 +59,31 @@ from arrears.terms_text import parse_mandate
     help="Run folder. A run that was interrupted there is resumed by the same command.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default: as many as pay.")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    show_default=True,
+    help="Language of the prompts.",
+)
+@click.option(
+    "--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True, help="Of models."
+)
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Of one answer of a model.")
+@model_options
+@click.option(
+    "--retry-errors", is_flag=True, help="Play dialogues again that had ended as `error`."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--no-report", is_flag=True, help="Play, score and store only.")
 def bench(
     suites: tuple[str, ...],
     own: Path | None,
     collectors: tuple[str, ...],
-    debtor_seat: str,
+    methods: str,
+    planner: str | None,
+    judge: str | None,
+    debtor_seats: tuple[str, ...],
     limit: int | None,
     seed: int,
     repeats: int,
@@ -53,6 +91,11 @@ def bench(
     max_turns: int,
     out: Path,
     workers: int | None,
+    lang: Language,
+    temperature: float,
+    max_tokens: int | None,
+    settings: Settings,
+    retry_errors: bool,
     as_json: bool,
     no_report: bool,
 ) -> None:
@@ -61,12 +104,19 @@ def bench(
     \b
     arrears bench --suite dcn --collector scripted/firm --collector scripted/adaptive \\
         --limit 100 --seed 1 --out runs/x
+    arrears bench --suite dcn --collector vllm/Qwen/Qwen3-32B --method direct,maden \\
+        --debtor-seat openai/gpt-4o-mini --max-cost 5 --out runs/y
     """
     populations = _populations(suites, own, limit)
     plan = make_plan(
         populations,
-        collectors=collectors,
-        debtor_seat=debtor_seat,
+        collectors=_lines(collectors, methods),
+        debtor_seats=debtor_seats,
+        planner=planner,
+        judge=judge,
+        lang=lang,
+        temperature=temperature,
+        max_tokens=max_tokens,
         seed=seed,
         repeats=repeats,
         mandate=parse_mandate(limits),
@@ -77,9 +127,25 @@ def bench(
     from arrears.bench.terminal import RunProgress
 
     with RunProgress() as progress:
-        result = run(plan, populations, out, workers=workers, progress=progress)
+        result = run(
+            plan,
+            populations,
+            out,
+            workers=workers,
+            settings=settings,
+            retry_errors=retry_errors,
+            progress=progress,
+        )
     show_runs((out,), None if no_report else out / REPORT, as_json)
     print(f"{result.played:,} dialogues played now, all in {out}", file=sys.stderr)
+
+
+def _lines(collectors: tuple[str, ...], methods: str) -> list[str]:
+    """Every collector by every method. UnknownName for an unknown method."""
+    chosen = [method.strip() for method in methods.split(",")]
+    for method in chosen:
+        check_method(method)
+    return [line_of(model, method) for model in collectors for method in chosen]
 
 
 def _populations(suites: tuple[str, ...], own: Path | None, limit: int | None) -> Populations:

@@ -1,0 +1,96 @@
+"""A language model in a seat: one growing conversation, one message at a time.
+
+The conversation begins with what never changes and grows at its end only, so that a server which
+keeps prefixes has most of each request already.
+"""
+
+from dataclasses import replace
+
+from arrears.agents.briefing import next_message
+from arrears.agents.maden.guidance import OutcomeSpace, Review, note_of, review_text
+from arrears.dialogue.parser import ParsedMessage, parse_message
+from arrears.dialogue.record import Turn
+from arrears.dialogue.views import CollectorView, DebtorView
+from arrears.errors import ActSyntaxError, MalformedReply
+from arrears.models.chat import ChatModel, Completion, Message, Sampling
+from arrears.models.usage import Usage
+from arrears.prompts.library import Language, prompt, words
+from arrears.strategies import Seat
+
+TRIES = 3
+"""A message that cannot be read is sent back at most twice (domain page)."""
+_EXCERPT = 300
+
+
+class LLMSeat:
+    """Collector or debtor, by what its first message says."""
+
+    def __init__(
+        self, seat: Seat, system: str, model: ChatModel, sampling: Sampling, language: Language
+    ) -> None:
+        self._seat = seat
+        self._model = model
+        self._sampling = sampling
+        self._language = language
+        self._messages: list[Message] = [Message(role="system", content=system)]
+
+    async def reply(self, view: CollectorView | DebtorView) -> Turn:
+        """The next message. MalformedReply, ModelError."""
+        return await self._write(next_message(view, self._seat, self._language))
+
+    async def draft(self, view: CollectorView, space: OutcomeSpace | None) -> Turn:
+        """A message that is not sent yet; `space` where a planner has just spoken."""
+        ask = next_message(view, self._seat, self._language)
+        if space is not None:
+            ask = f"{note_of(space, self._language)}\n\n{ask}"
+        return await self._write(ask)
+
+    async def revise(self, view: CollectorView, draft: Turn, review: Review) -> Turn:
+        """The message that takes the draft's place."""
+        del view
+        turn = await self._write(review_text(review, self._language))
+        usage = (draft.usage or Usage()) + (turn.usage or Usage())
+        return replace(turn, usage=usage)
+
+    async def _write(self, ask: str) -> Turn:
+        talk = self._messages
+        talk.append(Message(role="user", content=ask))
+        usage = Usage()
+        reasoning: list[str] = []
+        error = ""
+        for _ in range(TRIES):
+            completion = await self._model.complete(talk, self._sampling)
+            usage += completion.usage
+            if completion.reasoning:
+                reasoning.append(completion.reasoning)
+            talk.append(Message(role="assistant", content=completion.text or "…"))
+            try:
+                message = self._read(completion)
+            except ActSyntaxError as unread:
+                error = str(unread)
+                again = prompt("unreadable", self._language).fill({"error": error}).system
+                talk.append(Message(role="user", content=again))
+                continue
+            return Turn(
+                self._seat,
+                message.dialogue,
+                message.acts,
+                message.thoughts,
+                message.strategy,
+                repairs=message.repairs,
+                usage=usage,
+                reasoning="\n\n".join(reasoning),
+            )
+        written = completion.text[:_EXCERPT] or "(nothing)"
+        raise MalformedReply(f"{error} after {TRIES} tries; the last one was: {written}")
+
+    def _read(self, completion: Completion) -> ParsedMessage:
+        small = words(self._language)
+        if not completion.text:
+            raise ActSyntaxError(small["cut" if completion.cut else "empty"])
+        try:
+            return parse_message(completion.text, self._seat)
+        except ActSyntaxError as error:
+            if completion.cut:
+                raise ActSyntaxError(f"{error} {small['cut']}") from None
+            raise

@@ -1,0 +1,106 @@
+"""`replay/RUN`: a seat that speaks from a stored run, word for word.
+
+`replay/RUN` where the run has one such seat, `replay/RUN:NAME` where it has several. The seat finds
+its talk by suite, debtor and repeat; where the stored talk ends, it has nothing more to say.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from arrears.dialogue.record import DIALOGUE_ADAPTER, Turn
+from arrears.errors import BrokenFile, MalformedReply, UnknownName, UsageError
+from arrears.strategies import Seat
+
+REPLAY = "replay"
+_DIALOGUES = "dialogues.jsonl"
+_Key = tuple[str, str, str, int]
+
+
+class _Talks(NamedTuple):
+    """Where each dialogue of a run lies, by seat's name, suite, debtor and repeat."""
+
+    spans: Mapping[_Key, tuple[int, int]]
+    names: tuple[str, ...]
+
+
+class ReplaySeat:
+    """One seat of one stored dialogue."""
+
+    def __init__(self, seat: Seat, turns: tuple[Turn, ...]) -> None:
+        self._turns = [turn for turn in turns if turn.seat == seat]
+        self._next = 0
+
+    async def reply(self, view: Any) -> Turn:
+        """The next stored message. MalformedReply after the last."""
+        del view
+        if self._next == len(self._turns):
+            raise MalformedReply("the stored talk has no further message")
+        turn = self._turns[self._next]
+        self._next += 1
+        return replace(turn, number=0, effects=())
+
+
+def check_replay(spec: str, seat: Seat) -> None:
+    """See that the run is there and has that seat. UsageError, UnknownName, BrokenFile."""
+    _talks_of(spec, seat)
+
+
+def replay_seat(spec: str, seat: Seat, suite: str, debtor: str, repeat: int) -> ReplaySeat:
+    """The seat for one case. MalformedReply where the run holds no such talk."""
+    path, name, talks = _talks_of(spec, seat)
+    span = talks.spans.get((name, suite, debtor, repeat))
+    if span is None:
+        raise MalformedReply(f"{path} holds no talk of {name} with {debtor} ({suite}, {repeat})")
+    fd = os.open(path / _DIALOGUES, os.O_RDONLY)
+    try:
+        line = os.pread(fd, span[1], span[0])
+    finally:
+        os.close(fd)
+    return ReplaySeat(seat, DIALOGUE_ADAPTER.validate_json(line).turns)
+
+
+def _talks_of(spec: str, seat: Seat) -> tuple[Path, str, _Talks]:
+    place = spec.removeprefix(f"{REPLAY}/")
+    folder, _, name = place.partition(":")
+    if not folder:
+        raise UsageError(f"{spec!r} names no run; write replay/RUN or replay/RUN:NAME")
+    path = Path(folder)
+    talks = _index(path, seat)
+    if not name:
+        if len(talks.names) != 1:
+            known = ", ".join(f"{REPLAY}/{folder}:{n}" for n in talks.names) or "none"
+            raise UsageError(f"{path} has {len(talks.names)} {seat} seats; name one of: {known}")
+        name = talks.names[0]
+    if name not in talks.names:
+        raise UnknownName(f"{seat} of {path}", name, talks.names)
+    return path, name, talks
+
+
+@lru_cache(maxsize=16)
+def _index(path: Path, seat: Seat) -> _Talks:
+    file = path / _DIALOGUES
+    spans: dict[_Key, tuple[int, int]] = {}
+    field = "collector" if seat == "collector" else "debtor_seat"
+    at = 0
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    row = orjson.loads(line)
+                    repeat = int(row["case"].rpartition("/")[2])
+                    key = (row[field], row["suite"], row["debtor_id"], repeat)
+                except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                    raise BrokenFile(file, f"not a stored dialogue ({error})", number) from None
+                spans[key] = (at, len(line))
+                at += len(line)
+    except FileNotFoundError:
+        raise UsageError(f"{path} is no run: it has no {_DIALOGUES}") from None
+    return _Talks(spans, tuple(sorted({key[0] for key in spans})))

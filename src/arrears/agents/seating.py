@@ -1,0 +1,128 @@
+"""Who sits down for a case: built-in seats, models with their helpers, replays, all by name.
+
+Everything random has the address of its seat. The debtor's has no collector in it, so it meets
+every collector with the same luck; a collector's has no method in it, so that methods differ by
+what they do and not by their luck.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from arrears.agents.briefing import collector_system, debtor_system, style_of
+from arrears.agents.llm_seat import LLMSeat
+from arrears.agents.maden.guidance import Communicator, Judge, Planner
+from arrears.agents.maden.team import Team
+from arrears.agents.registry import (
+    COLLECTORS,
+    DEBTOR_SEATS,
+    JUDGE,
+    PLANNER,
+    helpers_of,
+    make_collector,
+    make_debtor_seat,
+    method_of,
+)
+from arrears.agents.replay import REPLAY, replay_seat
+from arrears.debtors.record import Debtor
+from arrears.dialogue.loop import Agent
+from arrears.errors import UsageError
+from arrears.models.backends import Backends
+from arrears.models.chat import ChatModel, Purpose, Sampling
+from arrears.prompts.library import Language
+from arrears.rng import rng_for
+from arrears.terms import Mandate
+
+
+class Place(NamedTuple):
+    """Where in a run a talk belongs."""
+
+    case: str
+    suite: str
+    debtor: str
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """Seats for the talks of one run."""
+
+    seed: int
+    mandate: Mandate
+    max_turns: int
+    language: Language = "en"
+    temperature: float = 0.0
+    max_tokens: int | None = None
+    planner: str | None = None
+    judge: str | None = None
+    models: Backends | None = None
+    """None where no seat of the run is a model."""
+
+    def collector(self, line: str, place: Place, debtor: Debtor) -> Agent:
+        """The collector's seat. It is given the debtor's background only."""
+        model, method = method_of(line)
+        if model.startswith(f"{REPLAY}/"):
+            return replay_seat(model, "collector", place.suite, place.debtor, place.repeat)
+        speaker = self._speaker(model, place, debtor)
+        if method == "direct":
+            return speaker
+        planner, judge = helpers_of(line, self.planner, self.judge)
+        communicator: Communicator = speaker  # type: ignore[assignment]
+        return Team(
+            communicator,
+            self._planner(planner, place) if planner else None,
+            self._judge(judge, place) if judge else None,
+            self.language,
+        )
+
+    def debtor(self, spec: str, place: Place, debtor: Debtor) -> Agent:
+        """The debtor's seat."""
+        address = (place.suite, place.debtor, place.repeat)
+        if spec.startswith(f"{REPLAY}/"):
+            return replay_seat(spec, "debtor", *address)
+        if spec in DEBTOR_SEATS:
+            return make_debtor_seat(spec, rng_for(self.seed, *address, "debtor"), debtor)
+        system = debtor_system(debtor, self.max_turns, self.language)
+        model = self._model(spec, place, "debtor", "speaker")
+        return LLMSeat("debtor", system, model, self._sampling(place, "debtor"), self.language)
+
+    def _speaker(self, model: str, place: Place, debtor: Debtor) -> Agent:
+        if model in COLLECTORS:
+            address = (place.suite, place.debtor, place.repeat)
+            rng = rng_for(self.seed, *address, "collector", model)
+            return make_collector(model, rng, debtor.background, self.mandate)
+        system = collector_system(
+            style_of(debtor), debtor.background, self.mandate, self.max_turns, self.language
+        )
+        called = self._model(model, place, "collector", "speaker")
+        sampling = self._sampling(place, "collector")
+        return LLMSeat("collector", system, called, sampling, self.language)
+
+    def _planner(self, spec: str, place: Place) -> Planner:
+        if spec == PLANNER:
+            from arrears.agents.maden.scripted import ScriptedPlanner
+
+            return ScriptedPlanner()
+        from arrears.agents.maden.models import ModelPlanner
+
+        model = self._model(spec, place, "collector", "planner")
+        return ModelPlanner(model, self._sampling(place, "planner"), self.language)
+
+    def _judge(self, spec: str, place: Place) -> Judge:
+        if spec == JUDGE:
+            from arrears.agents.maden.scripted import ScriptedJudge
+
+            return ScriptedJudge(self.language)
+        from arrears.agents.maden.models import ModelJudge
+
+        model = self._model(spec, place, "collector", "judge")
+        return ModelJudge(model, self._sampling(place, "judge"), self.language)
+
+    def _model(self, spec: str, place: Place, seat: str, role: str) -> ChatModel:
+        if self.models is None:
+            raise UsageError(f"{spec} is a model, and no model may be called here")
+        return self.models.model(spec, Purpose(place.case, seat, role))
+
+    def _sampling(self, place: Place, role: str) -> Sampling:
+        """One seed for all requests of a seat in a talk."""
+        rng = rng_for(self.seed, place.suite, place.debtor, place.repeat, role, "sampling")
+        return Sampling(self.temperature, int(rng.integers(1 << 31)), self.max_tokens)

@@ -1,0 +1,81 @@
+"""Playing with models: many dialogues in flight in one process, each stored as it ends.
+
+A dialogue that fails is stored with its reason. What stops the run (money spent, a full disk) lets
+the dialogues that can still end do so, and takes no new one.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from arrears.bench.plan import Case
+from arrears.bench.play import Played, Player
+from arrears.dialogue.record import as_line
+from arrears.errors import RunStopped
+from arrears.models.backends import Backends, Settings
+
+Store = Callable[[Played], None]
+
+
+def play_with_models(
+    player: Player, cases: Sequence[Case], settings: Settings, log: Path, store: Store
+) -> None:
+    """Play the cases, `settings.concurrency` at a time.
+
+    RunStopped once all that could still end has ended; StorageError at once.
+    """
+    with fast_loop() as loop:
+        loop.run_until_complete(_play(player, cases, settings, log, store))
+
+
+async def _play(
+    player: Player, cases: Sequence[Case], settings: Settings, log: Path, store: Store
+) -> None:
+    async with Backends(settings, log) as models:
+        seating = player.seating(models)
+        owed = iter(cases)
+        stopped: list[RunStopped] = []
+
+        async def one_after_another() -> None:
+            for case in owed:
+                began = perf_counter()
+                try:
+                    dialogue = await player.talk(case, seating)
+                except RunStopped as stop:
+                    stopped.append(stop)
+                    return
+                line = as_line(dialogue)
+                store(Played([dialogue.case], [line], [], [perf_counter() - began]))
+                if stopped:
+                    return
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(settings.concurrency, len(cases))):
+                group.create_task(one_after_another())
+    if stopped:
+        raise stopped[0]
+
+
+@contextmanager
+def fast_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """uvloop's event loop where it is installed, else Python's own."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        loop = asyncio.new_event_loop()
+    else:
+        loop = uvloop.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        yield loop
+    finally:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        asyncio.set_event_loop(None)
