@@ -1,0 +1,341 @@
+"""Models over HTTP: the protocol, whole dialogues in both seats, what is stored and what is paid."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import openai
+import orjson
+import pytest
+
+from arrears.debtors.suites import load_suite
+from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
+from tests.stub_minds import BuiltIn, canned, seat_of
+from tests.stub_server import KEY, Faults, Stub
+
+ARREARS = (sys.executable, "-m", "arrears.cli.main")
+
+
+def arrears(
+    *words: str, env: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """One command as a real process."""
+    return subprocess.run(
+        [*ARREARS, *words], capture_output=True, text=True, env={**os.environ, **(env or {})}
+    )
+
+
+def bench(out: Path, *words: str, env: Mapping[str, str] | None = None) -> list[Dialogue]:
+    """A run that must succeed, and its dialogues."""
+    done = arrears("bench", "--no-report", "--out", str(out), *words, env=env)
+    assert done.returncode == 0, done.stderr
+    return dialogues(out)
+
+
+def dialogues(out: Path) -> list[Dialogue]:
+    """The dialogues of a run folder."""
+    lines = (out / "dialogues.jsonl").read_bytes().splitlines()
+    return [DIALOGUE_ADAPTER.validate_json(line) for line in lines]
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """A server that never fails."""
+    with Stub(canned) as server:
+        yield server
+
+
+def test_the_official_sdk_understands_the_stub() -> None:
+    """So that what we test against is the protocol and not our idea of it."""
+    with Stub(canned, key=KEY) as stub:
+        client = openai.OpenAI(api_key=KEY, base_url=stub.base, max_retries=0)
+        messages: Any = [{"role": "system", "content": "x"}, {"role": "user", "content": "hello"}]
+        answer = client.chat.completions.create(model="m", messages=messages, seed=3)
+        assert answer.choices[0].message.content == canned({"messages": messages})
+        assert answer.choices[0].finish_reason == "stop"
+        assert answer.usage is not None
+        assert answer.usage.prompt_tokens == 2
+        with pytest.raises(openai.BadRequestError, match="alternate"):
+            client.chat.completions.create(model="m", messages=messages * 2)
+        bad = openai.OpenAI(api_key="sk-other", base_url=stub.base, max_retries=0)
+        with pytest.raises(openai.AuthenticationError, match="Incorrect API key"):
+            bad.chat.completions.create(model="m", messages=messages)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("429", openai.RateLimitError),
+        ("429 with Retry-After", openai.RateLimitError),
+        ("500", openai.InternalServerError),
+        ("dropped", (openai.APIConnectionError, openai.APIError)),
+        ("truncated", Exception),
+        ("garbage", Exception),
+    ],
+)
+def test_the_official_sdk_sees_the_stubs_faults(fault: str, error: Any) -> None:
+    with Stub(canned, Faults(1.0, [fault])) as stub:
+        client = openai.OpenAI(api_key=KEY, base_url=stub.base, max_retries=0)
+        with pytest.raises(error):
+            client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "hello"}]
+            )
+
+
+@pytest.mark.parametrize("suite", ["dcn", "debtbench"])
+def test_a_server_that_behaves_like_the_built_in_seats_gives_the_same_dialogues(
+    suite: str, tmp_path: Path
+) -> None:
+    """One loop, one ledger, no second path: only what travels in requests reaches the model."""
+    what = ("--suite", suite, "--limit", "25", "--seed", "4")
+    people = load_suite(suite, "test")[:25]
+    here = bench(tmp_path / "here", *what, "--collector", "scripted/typical")
+    with Stub(BuiltIn(suite, people, seed=4)) as stub:
+        there = bench(
+            tmp_path / "there", *what, "--collector", stub.spec("scripted/typical"),
+            "--debtor-seat", stub.spec("scripted/debtor"), "--concurrency", "8",
+        )  # fmt: skip
+    assert len(here) == len(there) == 25
+    for a, b in zip(here, there, strict=True):
+        assert (a.debtor_id, a.ending, a.terms) == (b.debtor_id, b.ending, b.terms)
+        assert [spoken(t) for t in a.turns] == [spoken(t) for t in b.turns]
+
+
+def spoken(turn: Any) -> tuple[Any, ...]:
+    """All of a turn that a message carries."""
+    return turn.seat, turn.dialogue, turn.acts, turn.thoughts, turn.strategy, turn.effects
+
+
+def test_seed_temperature_and_limits_reach_the_server(stub: Stub, tmp_path: Path) -> None:
+    bench(
+        tmp_path, "--suite", "dcn", "--limit", "2", "--collector", stub.spec("m"),
+        "--debtor-seat", stub.spec("deepseek-r1"), "--temperature", "0.7",
+    )  # fmt: skip
+    seeds: dict[str, set[int]] = {}
+    for request in stub.requests:
+        assert request["temperature"] == 0.7
+        assert request["max_tokens"] == (4096 if request["model"] == "deepseek-r1" else 1024)
+        seeds.setdefault(request["messages"][0]["content"], set()).add(request["seed"])
+    assert len(seeds) == 4, "two dialogues, two seats each"
+    assert all(len(found) == 1 for found in seeds.values()), "one seed for a seat in a talk"
+    assert len({s for found in seeds.values() for s in found}) == 4
+
+
+def test_each_request_of_a_seat_begins_with_its_previous_request(
+    stub: Stub, tmp_path: Path
+) -> None:
+    """What was sent before is the beginning of what is sent now, so a server can reuse it."""
+    bench(
+        tmp_path, "--suite", "debtbench", "--limit", "5", "--collector", stub.spec("m"),
+        "--debtor-seat", stub.spec("m"),
+    )  # fmt: skip
+    before: dict[str, list[Any]] = {}
+    for request in stub.requests:
+        messages = request["messages"]
+        earlier = before.get(messages[0]["content"], [])
+        assert messages[: len(earlier)] == earlier
+        assert len(messages) == len(earlier) + 2 or not earlier
+        text = orjson.dumps(request)
+        assert text.index(b'"messages"') > text.index(b'"model"'), "what grows comes last"
+        before[messages[0]["content"]] = messages
+    assert len(before) == 10
+
+
+def test_nothing_private_to_one_seat_is_sent_for_the_other(stub: Stub, tmp_path: Path) -> None:
+    people = load_suite("debtbench", "test")[:8]
+    talks = bench(
+        tmp_path, "--suite", "debtbench", "--limit", "8", "--collector", stub.spec("m"),
+        "--debtor-seat", stub.spec("m"),
+    )  # fmt: skip
+    assert {t.ending for t in talks} == {"agreed"}
+    for request in stub.requests:
+        text = "\n".join(m["content"] for m in request["messages"])
+        if seat_of(request) == "collector":
+            for person in people:
+                assert person.finances.overdue_reason.text not in text
+                assert person.scenario is not None
+                assert person.scenario.story not in text
+                assert f"{person.finances.assets:,.2f}" not in text
+        else:
+            assert "Thoughts: exchange" not in text, "the collector's thoughts stay with it"
+
+
+def test_reasoning_is_kept_apart_from_what_is_said(tmp_path: Path) -> None:
+    def thinks(request: Mapping[str, Any]) -> str:
+        return f"<think>\nThey have {len(request['messages'])}.\n</think>\n{canned(request)}"
+
+    with Stub(thinks) as stub:
+        talks = bench(
+            tmp_path, "--suite", "dcn", "--limit", "1", "--collector", stub.spec("m"),
+            "--debtor-seat", stub.spec("m"),
+        )  # fmt: skip
+        for request in stub.requests:
+            assert "<think>" not in orjson.dumps(request).decode(), "no reasoning is sent back"
+    assert all(turn.reasoning.startswith("They have") for turn in talks[0].turns)
+    assert all("They have" not in turn.thoughts for turn in talks[0].turns)
+
+
+def test_a_message_that_cannot_be_read_is_sent_back_twice_and_then_ends_the_talk(
+    tmp_path: Path,
+) -> None:
+    def stubborn(request: Mapping[str, Any]) -> str:
+        return "I would rather just chat."
+
+    with Stub(stubborn) as stub:
+        talks = bench(tmp_path, "--suite", "dcn", "--limit", "1", "--collector", stub.spec("m"))
+        assert len(stub.requests) == 3
+        assert "no Action part" in stub.requests[1]["messages"][-1]["content"]
+    assert talks[0].ending == "malformed"
+    assert "I would rather just chat." in talks[0].detail
+
+
+def test_an_empty_answer_is_never_an_empty_turn(tmp_path: Path) -> None:
+    answers = iter(["", "   "])
+
+    def shy(request: Mapping[str, Any]) -> str:
+        return next(answers, canned(request))
+
+    with Stub(shy) as stub:
+        talks = bench(
+            tmp_path, "--suite", "dcn", "--limit", "1", "--collector", stub.spec("m"),
+            "--debtor-seat", stub.spec("m"),
+        )  # fmt: skip
+    assert talks[0].ending == "agreed"
+    assert all(turn.dialogue for turn in talks[0].turns)
+
+
+def test_what_a_provider_refuses_ends_the_talk_with_its_words(tmp_path: Path) -> None:
+    with Stub(canned, Faults(doomed=lambda body: True)) as stub:
+        talks = bench(tmp_path, "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"))
+        assert len(stub.requests) == 3, "it is not asked again"
+    assert {t.ending for t in talks} == {"error"}
+    assert all("blocked by the content filter" in t.detail for t in talks)
+
+
+def test_dialogues_that_failed_can_be_played_again(tmp_path: Path) -> None:
+    what = ("--suite", "dcn", "--limit", "6")
+    seen: list[bytes] = []
+
+    def first_three(body: bytes) -> bool:
+        seen.append(body)
+        return len(seen) <= 3
+
+    with Stub(canned, Faults(doomed=first_three)) as stub:
+        seats = ("--collector", stub.spec("m"), "--debtor-seat", stub.spec("m"))
+        talks = bench(tmp_path, *what, *seats)
+        assert sum(t.ending == "error" for t in talks) == 3
+        talks = bench(tmp_path, *what, *seats)
+        assert sum(t.ending == "error" for t in talks) == 3, "without being asked to"
+        talks = bench(tmp_path, *what, *seats, "--retry-errors")
+    assert [t.ending for t in talks] == ["agreed"] * 6
+
+
+def test_keys_are_sent_and_never_kept(tmp_path: Path) -> None:
+    with Stub(canned, key=KEY) as stub:
+        words = ("--suite", "dcn", "--limit", "1", "--collector", "openai/gpt-4o-mini")
+        env = {"OPENAI_BASE_URL": stub.base, "OPENAI_API_KEY": KEY}
+        talks = bench(tmp_path / "good", *words, "--debtor-seat", "openai/gpt-4o-mini", env=env)
+        assert talks[0].ending == "agreed"
+        wrong = {**env, "OPENAI_API_KEY": "sk-wrong-987"}
+        talks = bench(tmp_path / "bad", *words, env=wrong)
+        assert "Incorrect API key" in talks[0].detail
+        assert stub.requests[0]["max_completion_tokens"] == 1024
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert KEY.encode() not in file.read_bytes(), file
+            assert b"sk-wrong-987" not in file.read_bytes(), file
+
+
+def test_a_missing_key_is_told_before_anything_is_spent(tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
+    done = subprocess.run(
+        [*ARREARS, "bench", "--suite", "dcn", "--collector", "openai/gpt-4o", "--out",
+         str(tmp_path / "run")], capture_output=True, text=True, env=env,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "OPENAI_API_KEY" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+PRICES = "per_million_tokens:\n  compat/m: {in: 1000, cached: 100, out: 2000}\n"
+
+
+def test_a_run_stops_before_it_costs_more_than_it_may(stub: Stub, tmp_path: Path) -> None:
+    """And goes on where it was, with a higher limit, to the very dialogues of a free run."""
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(PRICES)
+    words = (
+        "--suite", "dcn", "--limit", "12", "--collector", stub.spec("m"),
+        "--debtor-seat", stub.spec("m"),
+    )  # fmt: skip
+    free = bench(tmp_path / "free", *words)
+    out, money = tmp_path / "run", ("--prices", str(prices), "--concurrency", "4")
+    line = ["bench", "--no-report", "--out", str(out), *words, *money]
+    done = arrears(*line, "--max-cost", "60")
+    assert done.returncode == 1
+    assert "--max-cost 60" in done.stderr
+    spent = cost(out)
+    assert 30 < spent <= 60
+    kept = (out / "dialogues.jsonl").read_bytes().count(b"\n")
+    assert 0 < kept < 12
+    done = arrears(*line, "--max-cost", "1000")
+    assert done.returncode == 0, done.stderr
+    assert spent < cost(out) < 1000
+    assert [(t.case, t.turns) for t in dialogues(out)] == [(t.case, t.turns) for t in free]
+
+
+def cost(out: Path) -> float:
+    """What a run has cost, by its log of calls."""
+    return sum(json.loads(line)["cost"] for line in (out / "calls.jsonl").open())
+
+
+def test_a_model_without_a_price_cannot_be_limited(stub: Stub, tmp_path: Path) -> None:
+    done = arrears(
+        "bench", "--suite", "dcn", "--collector", stub.spec("unpriced"), "--max-cost", "1",
+        "--out", str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "price of compat/unpriced" in done.stderr
+
+
+def test_tokens_are_counted_by_seat_and_role(stub: Stub, tmp_path: Path) -> None:
+    talks = bench(
+        tmp_path, "--suite", "dcn", "--limit", "2", "--collector", stub.spec("m"),
+        "--debtor-seat", stub.spec("m"),
+    )  # fmt: skip
+    calls = [json.loads(line) for line in (tmp_path / "calls.jsonl").open()]
+    assert {(c["seat"], c["role"]) for c in calls} == {
+        ("collector", "speaker"), ("debtor", "speaker"),
+    }  # fmt: skip
+    for talk in talks:
+        mine = [c for c in calls if c["case"] == talk.case]
+        assert sum(c["out"] for c in mine) == sum(t.usage.tokens_out for t in talk.turns if t.usage)
+        assert sum(c["cached"] for c in mine) > 0
+
+
+def test_a_cache_answers_without_asking(stub: Stub, tmp_path: Path) -> None:
+    words = (
+        "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"),
+        "--debtor-seat", stub.spec("m"), "--cache", str(tmp_path / "cache"),
+    )  # fmt: skip
+    first = bench(tmp_path / "a", *words)
+    asked = len(stub.requests)
+    second = bench(tmp_path / "b", *words)
+    assert len(stub.requests) == asked
+    assert first == second
+    bench(tmp_path / "c", *words, "--temperature", "0.5")
+    assert len(stub.requests) == 2 * asked, "another temperature is another question"
+
+
+def test_a_stored_run_can_take_either_seat(stub: Stub, tmp_path: Path) -> None:
+    what = ("--suite", "dcn", "--limit", "10")
+    first = bench(tmp_path / "a", *what, "--collector", "scripted/typical")
+    run = f"replay/{tmp_path / 'a'}"
+    again = bench(tmp_path / "b", *what, "--collector", run, "--debtor-seat", run)
+    assert [t.turns for t in again] == [t.turns for t in first]
+    same = bench(tmp_path / "c", *what, "--collector", "scripted/typical", "--debtor-seat", run)
+    assert [t.terms for t in same] == [t.terms for t in first]
