@@ -2,12 +2,14 @@
 
 The message has labelled parts (Thoughts, Strategy, Action, Dialogue), in English or Chinese, in
 any case, bold, as headings or bullets, or is one JSON object with the same keys; a reasoning block
-may stand before it. Acts are read from the action part only, never from prose. What cannot be read
-is an `ActSyntaxError` that is sent back to the writer.
+may stand before it. Acts are read from the action part only, never from prose: once a message has
+its action and its dialogue, a further Action line is words. What cannot be read is an
+`ActSyntaxError` that is sent back to the writer.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -20,31 +22,54 @@ from arrears.strategies import Seat, strategy_named
 Part = Literal["thoughts", "strategy", "action", "dialogue"]
 _LABELS: Final[Mapping[str, Part]] = {
     "thoughts": "thoughts", "thought": "thoughts", "thinking": "thoughts", "think": "thoughts",
-    "inner thoughts": "thoughts", "reasoning": "thoughts", "analysis": "thoughts",
-    "思考": "thoughts", "想法": "thoughts", "内心想法": "thoughts",
-    "strategy": "strategy", "strategies": "strategy", "策略": "strategy",
+    "inner thoughts": "thoughts", "inner thought": "thoughts", "internal thoughts": "thoughts",
+    "thought process": "thoughts", "reasoning": "thoughts", "analysis": "thoughts",
+    "思考": "thoughts", "思考过程": "thoughts", "想法": "thoughts", "内心想法": "thoughts",
+    "内心独白": "thoughts", "心理活动": "thoughts", "思路": "thoughts",
+    "strategy": "strategy", "strategies": "strategy", "策略": "strategy", "谈判策略": "strategy",
     "action": "action", "actions": "action", "act": "action", "acts": "action",
-    "动作": "action", "行动": "action", "行为": "action",
+    "action line": "action", "动作": "action", "行动": "action", "行为": "action", "操作": "action",
     "dialogue": "dialogue", "dialog": "dialogue", "response": "dialogue", "reply": "dialogue",
     "say": "dialogue", "speech": "dialogue", "message": "dialogue", "utterance": "dialogue",
-    "对话": "dialogue", "回复": "dialogue", "话术": "dialogue",
+    "对话": "dialogue", "对话内容": "dialogue", "回复": "dialogue", "回应": "dialogue",
+    "话术": "dialogue", "发言": "dialogue", "台词": "dialogue",
 }  # fmt: skip
 _NAMES: Final = "|".join(sorted(map(re.escape, _LABELS), key=len, reverse=True))
+# What may stand before a label: marks of lists, headings and emphasis, numbers, pictures. All of
+# these are ASCII patterns but for the signs that they name: without the flag, `ſay` matches `say`.
+_LEAD: Final = r"[ \t>#*\-•·●–—\d.)(\[【（）．、一二三四五六①②③④⑤_\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]{0,12}"
+_FLAGS: Final = re.IGNORECASE | re.ASCII
 _LABEL: Final = re.compile(
-    rf"^[ \t>#*\-•\d.)(\[【_]{{0,12}}({_NAMES})"
-    r"[ \t]{0,4}[\]】*_]{0,4}[ \t]{0,4}[:：][*_]{0,4}",
-    re.IGNORECASE,
+    rf"^{_LEAD}({_NAMES})"
+    r"[ \t]{0,4}[\]】*_]{0,4}[ \t]{0,4}(?:[(（][^()（）]{0,40}[)）][*_]{0,4}[ \t]{0,4})?[:：][*_]{0,4}",
+    _FLAGS,
 )
 # A heading or a bold line needs no colon, but nothing else may stand on it.
 _HEADING: Final = re.compile(
-    rf"^[ \t]{{0,4}}(?:#{{1,6}}|\*\*|【|\[)[ \t]{{0,4}}({_NAMES})[ \t*】\]]{{0,6}}$", re.IGNORECASE
+    rf"^[ \t]{{0,4}}(?:#{{1,6}}|\*\*|【|\[)[ \t]{{0,4}}(?:\d[.、)][ \t]{{0,2}})?"
+    rf"({_NAMES})[ \t*】\]]{{0,6}}$",
+    _FLAGS,
 )
 # A label in the middle of a line counts only where no line begins with it.
-_INLINE: Final = re.compile(
-    rf"(?:(?<=[\s.;。；])|^)\**({_NAMES})\**[ \t]{{0,2}}[:：]\**", re.IGNORECASE
+_INLINE: Final = re.compile(rf"(?:(?<=[\s.;。；])|^)\**({_NAMES})\**[ \t]{{0,2}}[:：]\**", _FLAGS)
+# What else has been seen for a label. It counts only where no usual label gives both parts:
+# `| Action | non |`, `Action – non`, `My action: non`, `动作/Action：non`, `Action` on its own.
+_LOOSE: Final = re.compile(
+    rf"^[|]?{_LEAD}(?:(?:my|final|next|the|collector|debtor)(?:['’]s)?[ \t]{{1,3}}|催收员|债务人|欠款人|我的)?"
+    rf"({_NAMES})[*_\]】]{{0,4}}(?:[ \t]{{0,3}}/[ \t]{{0,3}}(?:{_NAMES}))?[ \t*_]{{0,8}}"
+    r"(?:(?:[:：|=→–—]|->?)[*_ \t]{0,6}|$)",
+    _FLAGS,
 )
-_FENCE: Final = re.compile(r"^```[a-z]{0,10}\s*|\s*```$", re.IGNORECASE)
-_OPEN, _CLOSE = "<think>", "</think>"
+_XML: Final = re.compile(rf"<({_NAMES})>", _FLAGS)
+_OBJECT: Final = re.compile(r"^[ \t\[]{0,8}\{", re.MULTILINE)
+_TRAILING_COMMA: Final = re.compile(r",\s{0,20}([}\]])")
+# The name of a language is no more than that where a line ends after it: "```ask(…)```" is an act.
+_FENCE: Final = re.compile(r"^```(?:[a-z]{1,12}[ \t]*(?=[\r\n])|json\b)?\s*|\s*```$", re.IGNORECASE)
+_THINK: Final = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+_AFTER_NAME: Final = re.compile(r"[(（,，;；:：/+&、]|\s[-–—]+\s|——|\s(?:and|then)\s")
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# A byte order mark and a zero-width space are no words.
+_BLANK: Final = " \t\r\n\v\f\u3000\xa0\ufeff\u200b"
 _QUOTES: Final = (('"', '"'), ("“", "”"), ("「", "」"), ("'", "'"))
 
 
@@ -70,10 +95,18 @@ def parse_message(text: str, seat: Seat) -> ParsedMessage:
     repairs: list[str] = []
     parts = _from_json(body)
     if parts is None:
-        parts = _labelled(body)
+        parts = _labelled(body, repairs)
+        if "action" not in parts or "dialogue" not in parts:
+            parts = _odd_shape(body, parts) or parts
     thoughts = "\n".join(filter(None, (reasoning, _words(parts.get("thoughts")))))
     said = _spoken(parts.get("dialogue"))
     if "action" not in parts:
+        if _FENCE.sub("", body).lstrip().startswith("{"):
+            raise ActSyntaxError(
+                "The JSON object cannot be read, or has no `action`. Write"
+                ' {"action": "non", "dialogue": "…"}, or with terms: '
+                f'"action": "{SHAPE}".'
+            )
         raise ActSyntaxError(
             f"There is no Action part. Add a line `Action: non`, or with terms: `Action: {SHAPE}`."
         )
@@ -89,15 +122,43 @@ def _read(action: Any, seat: Seat) -> ReadActs:
 
 
 def _without_reasoning(text: str) -> tuple[str, str]:
-    """The reasoning block, and the message after it. An unclosed block ends at the first label."""
-    start, end = text.find(_OPEN), text.rfind(_CLOSE)
-    if end >= 0:
-        reasoning = text[start + len(_OPEN) if 0 <= start < end else 0 : end]
-        before = text[:start] if 0 <= start < end else ""
-        return reasoning.strip(), (before + text[end + len(_CLOSE) :]).strip()
-    if start >= 0:
-        return "", (text[:start] + text[start + len(_OPEN) :]).strip()
-    return "", text.strip()
+    """The reasoning, and the message around it. An unclosed block ends at the first label.
+
+    Many templates open the block for the model, so a closing tag may stand alone: what is before
+    the first one is reasoning then, but not where it is a whole message already. There the tag
+    is among the words that are said.
+    """
+    if "<" not in text:
+        return "", text.strip(_BLANK)
+    tags = list(_THINK.finditer(text))
+    if not tags:
+        return "", text.strip(_BLANK)
+    reasoning: list[str] = []
+    body: list[str] = []
+    at, opened = 0, None
+    for tag in tags:
+        if not tag[1]:
+            if opened is None:
+                body.append(text[at : tag.start()])
+                opened = at = tag.end()
+        elif opened is not None:
+            reasoning.append(text[opened : tag.start()].strip())
+            opened, at = None, tag.end()
+        elif not reasoning and not body and not _is_whole("".join(text[at : tag.start()])):
+            reasoning.append(text[at : tag.start()].strip())
+            at = tag.end()
+    body.append(text[at:])
+    return "\n".join(filter(None, reasoning)), "".join(body).strip(_BLANK)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text begins with a label and has an action and a dialogue."""
+    lines = text.strip(_BLANK).splitlines()
+    if not lines or not (_LABEL.match(lines[0]) or _HEADING.match(lines[0])):
+        return False
+    found = {_LABELS[m[1].lower()] for m in map(_LABEL.match, lines) if m}
+    found |= {_LABELS[m[1].lower()] for m in map(_HEADING.match, lines) if m}
+    return {"action", "dialogue"} <= found
 
 
 def _from_json(body: str) -> dict[Part, Any] | None:
@@ -109,23 +170,38 @@ def _from_json(body: str) -> dict[Part, Any] | None:
         found = orjson.loads(bare)
     except orjson.JSONDecodeError:
         return None
+    return _keyed(found)
+
+
+def _keyed(found: Mapping[str, Any]) -> dict[Part, Any]:
+    """The parts of an object, or of the object within it that holds the action."""
     parts: dict[Part, Any] = {}
     for key, value in found.items():
-        label = _LABELS.get(key.strip().lower().replace("_", " "))
+        label = _LABELS.get(_CAMEL.sub(" ", key).strip(" :：*").lower().replace("_", " "))
         if label is not None and value is not None:
             parts[label] = value
+    if "action" not in parts:
+        for value in found.values():
+            inner = _keyed(value) if isinstance(value, dict) else {}
+            if "action" in inner:
+                return {**parts, **inner}
     return parts
 
 
-def _labelled(body: str) -> dict[Part, Any]:
+def _labelled(body: str, repairs: list[str]) -> dict[Part, Any]:
     """The labelled parts. What stands before the first label belongs to the thoughts."""
     parts: dict[Part, list[str]] = {}
     part: Part = "thoughts"
     for line in body.splitlines():
         label = _LABEL.match(line) or _HEADING.match(line)
         if label is not None:
-            part = _LABELS[label[1].lower()]
-            line = line[label.end() :]
+            named = _LABELS[label[1].lower()]
+            if named == "action" != part and "action" in parts and "dialogue" in parts:
+                # People forge acts in what they say, and models repeat it.
+                repairs.append("a second Action line in the dialogue was taken as words")
+            else:
+                part = named
+                line = line[label.end() :]
         parts.setdefault(part, []).append(line)
     if "action" not in parts or "dialogue" not in parts:
         return _inline(body, {name: "\n".join(lines).strip() for name, lines in parts.items()})
@@ -134,23 +210,104 @@ def _labelled(body: str) -> dict[Part, Any]:
 
 
 def _inline(body: str, by_line: dict[Part, Any]) -> dict[Part, Any]:
-    """The parts where labels stand on one line; `by_line` where that brings no more to light."""
-    marks = list(_INLINE.finditer(body))
-    found: dict[Part, Any] = {}
-    for mark, after in zip(marks, [*marks[1:], None], strict=False):
-        end = after.start() if after else len(body)
-        found.setdefault(_LABELS[mark[1].lower()], body[mark.end() : end].strip())
-    return found if len(found) > len(by_line) - ("thoughts" in by_line) else by_line
+    """The parts where labels stand on one line; `by_line` where that brings no more to light.
+
+    What is said runs to the end, or to a line that begins with the label of a new part.
+    """
+    found: dict[Part, list[str]] = {}
+    part: Part = "thoughts"
+    at = 0
+    for mark in _INLINE.finditer(body):
+        named = _LABELS[mark[1].lower()]
+        begins_line = mark.start() == 0 or body[mark.start() - 1] == "\n"
+        if "dialogue" in found | {part: None} and (named in found or not begins_line):
+            continue
+        if mark.start():
+            found.setdefault(part, []).append(body[at : mark.start()].strip())
+        part, at = named, mark.end()
+    found.setdefault(part, []).append(body[at:].strip())
+    if len(found) - ("thoughts" in found) <= len(by_line) - ("thoughts" in by_line):
+        return by_line
+    return {name: "\n".join(filter(None, pieces)) for name, pieces in found.items()}
+
+
+def _odd_shape(body: str, by_label: Mapping[Part, Any]) -> dict[Part, Any] | None:
+    """The parts of a message in a shape that models write now and then; None where there is none.
+
+    Each must give an action and what is said. An object among prose counts only where nothing
+    else is labelled.
+    """
+    shapes = [_tagged, _loosely_labelled]
+    if not {"action", "dialogue"} & by_label.keys():
+        shapes.append(_json_within)
+    return next((p for p in (s(body) for s in shapes) if p.keys() >= {"action", "dialogue"}), None)
+
+
+def _tagged(body: str) -> dict[Part, Any]:
+    """`<action>non</action><dialogue>…</dialogue>`; a tag within another one is words."""
+    parts: dict[Part, Any] = {}
+    lower, at = body.lower(), 0
+    for tag in _XML.finditer(body):
+        part = _LABELS[tag[1].lower()]
+        if tag.start() < at or part in parts or len(lower) != len(body):
+            continue
+        end = lower.find(f"</{tag[1].lower()}>", tag.end())
+        at = end if end >= 0 else len(body)
+        parts[part] = body[tag.end() : at].strip()
+    return parts
+
+
+def _loosely_labelled(body: str) -> dict[Part, Any]:
+    """Lines with unusual labels, see `_LOOSE`. What is said comes last."""
+    parts: dict[Part, list[str]] = {}
+    part: Part = "thoughts"
+    for line in body.splitlines():
+        label = _LOOSE.match(line) or _LABEL.match(line)
+        if label is not None and "dialogue" not in parts:
+            part = _LABELS[label[1].lower()]
+            line = line[label.end() :]
+        parts.setdefault(part, []).append(line.rstrip(" |") if body[:1] == "|" else line)
+    return {name: _FENCE.sub("", "\n".join(lines).strip()) for name, lines in parts.items()}
+
+
+def _json_within(body: str) -> dict[Part, Any]:
+    """The first object that begins a line: with prose around it, or with the usual small errors
+    (a comma too many, line ends within the words).
+    """
+    start = _OBJECT.search(body)
+    if start is None:
+        return {}
+    text = body[start.end() - 1 :]
+    for attempt in (text, _TRAILING_COMMA.sub(r"\1", text)):
+        try:
+            found, _ = json.JSONDecoder(strict=False).raw_decode(attempt)
+        except (json.JSONDecodeError, RecursionError):
+            continue
+        return _keyed(found)
+    return {}
 
 
 def _words(part: Any) -> str:
-    """A part as text."""
-    return part.strip() if isinstance(part, str) else "" if part is None else str(part)
+    """A part as text; the texts within a list or an object, one below the other."""
+    return part.strip() if isinstance(part, str) else "\n".join(_texts(part)).strip()
+
+
+def _texts(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        part = list(part.values())
+    if isinstance(part, list):
+        for item in part:
+            yield from _texts(item)
+    elif part is not None:
+        yield str(part)
 
 
 def _spoken(part: Any) -> str:
     """What is said, without the quotation marks around the whole of it."""
     words = _words(part)
+    if words.endswith("**") and words.count("**") % 2:
+        # The label and the words were in bold together: `**Dialogue: Hello.**`
+        words = words[:-2].rstrip()
     for opening, closing in _QUOTES:
         inner = words[1:-1]
         wrapped = len(words) > 1 and words.startswith(opening) and words.endswith(closing)
@@ -161,11 +318,17 @@ def _spoken(part: Any) -> str:
 
 def _strategy(text: str, seat: Seat, repairs: list[str]) -> str | None:
     """The strategy's key. A label is no reason to fail: an unknown one is noted and dropped."""
-    label = text.strip(" .*_`\"'[]()").split("\n")[0]
-    if not label or label.lower() in ("none", "n/a", "-"):
+    label = text.split("\n")[0].strip(" .*_`\"'[]()。“”「」【】")
+    if not label or label.lower() in ("none", "n/a", "-", "无"):
         return None
     try:
         return strategy_named(seat, label).key
+    except UnknownName:
+        pass
+    # `Financial assessment (find out about income)`, `情绪安抚，先让对方平静`: the name comes first.
+    head = _AFTER_NAME.split(label, maxsplit=1)[0].strip(" .*_`\"'")
+    try:
+        return strategy_named(seat, head).key
     except UnknownName:
         repairs.append(f"strategy {label[:60]!r} is none of the {seat}'s")
         return None
