@@ -43,9 +43,7 @@ def load_taxonomy(path: Path | None = None) -> Mapping[Seat, Mapping[str, Strate
 
 
 def _strategy(key: str, row: Mapping[str, str]) -> Strategy:
-    return Strategy(
-        key, row["name"], row["meaning"], row.get("zh", ""), row.get("zh_meaning", "")
-    )
+    return Strategy(key, row["name"], row["meaning"], row.get("zh", ""), row.get("zh_meaning", ""))
 
 
 @cache

@@ -10,7 +10,10 @@ import orjson
 
 import arrears
 from arrears.bench.folder import DIALOGUES, LineReader, replace_file
+from arrears.bench.judge_tables import judge_tables
+from arrears.bench.judging import read_sheets
 from arrears.bench.plan import Plan
+from arrears.bench.run_tables import cost_table, players_table, repeats_table
 from arrears.bench.sections import Section, section, summaries_of, tables_of
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import DCN, DEBTBENCH, Table
@@ -47,6 +50,7 @@ def write_report(runs: Sequence[StoredRun], out: Path) -> None:
         findings=[words for s in sections for words in s.findings],
         ran=[_facts(run) for run in runs],
         suites=sections,
+        about=list(tables_about(runs)),
         talks=_talks(runs[0]),
         glossary=_glossary(sections),
     )
@@ -93,6 +97,19 @@ def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """The tables that belong on a terminal."""
     for suite, lines in lines_of(runs).items():
         yield from tables_of(suite, summaries_of(suite, lines, runs[0].plan.seed))[0]
+    yield from tables_about(runs)
+
+
+def tables_about(runs: Sequence[StoredRun]) -> Iterator[Table]:
+    """Tables about the runs themselves: players, repeats, judges, cost."""
+    sheets = [sheet for run in runs for sheet in read_sheets(run.path)]
+    for suite, lines in lines_of(runs).items():
+        yield from filter(None, (players_table(suite, lines), repeats_table(suite, lines, sheets)))
+    if sheets:
+        yield from judge_tables(sheets)
+    cost = cost_table(runs)
+    if cost is not None:
+        yield cost
 
 
 def as_json(runs: Sequence[StoredRun]) -> dict[str, Any]:
@@ -104,8 +121,25 @@ def as_json(runs: Sequence[StoredRun]) -> dict[str, Any]:
     }
     for suite, lines in lines_of(runs).items():
         document["suites"][suite] = summaries_of(suite, lines, runs[0].plan.seed)
+    document["about"] = [_plain_table(table) for table in tables_about(runs)]
     plain: dict[str, Any] = orjson.loads(orjson.dumps(document))
     return plain
+
+
+def _plain_table(table: Table) -> dict[str, Any]:
+    """A table for readers that are programs: text by row and column, with its interval."""
+    titles = [column.title for column in table.columns]
+    return {
+        "title": table.title,
+        "caption": table.caption,
+        "rows": {
+            row.name: {
+                title: [cell.text, cell.interval]
+                for title, cell in zip(titles, row.cells, strict=True)
+            }
+            for row in table.rows
+        },
+    }
 
 
 def _purses(runs: Sequence[StoredRun], suite: str) -> Mapping[str, Money]:

@@ -84,7 +84,7 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
     counts = {n: f"{s.agreements:,} / {s.dialogues:,}" for n, s in summaries.items()}
     dcn = measured(
         "The thirteen metrics of DCN",
-        f"Collectors on {suite}, in the shape of DCN's Table 2",
+        f"Collectors on {suite}{_against(summaries)}, in the shape of DCN's Table 2",
         "collector",
         DCN,
         {name: _figures(s.dcn) for name, s in summaries.items()},
@@ -93,7 +93,7 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
     )
     debtbench = measured(
         "The nine metrics of DebtBench",
-        f"Collectors on {suite}, in the shape of DebtBench's Table 2",
+        f"Collectors on {suite}{_against(summaries)}, in the shape of DebtBench's Table 2",
         "collector",
         DEBTBENCH,
         {name: _figures(s.debtbench) for name, s in summaries.items()},
@@ -104,6 +104,12 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
     if suite == "dcn":
         return [dcn], [debtbench]
     return [debtbench, *by_category], [dcn]
+
+
+def _against(summaries: Mapping[str, Summary]) -> str:
+    """The debtors' seat, where it is the same for all; else it stands in each line's name."""
+    seats = {summary.debtor_seat for summary in summaries.values()}
+    return f" against {seats.pop()}" if len(seats) == 1 else ""
 
 
 def _by_category(suite: str, summaries: Mapping[str, Summary]) -> list[Table]:

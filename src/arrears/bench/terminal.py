@@ -35,7 +35,8 @@ class RunProgress:
     Call it with (finished, total). Everything goes to stderr.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "dialogues") -> None:
+        self._what = what
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task: Task | None = None
@@ -59,7 +60,7 @@ class RunProgress:
         if self._before is None:
             self._before, self._began = finished, monotonic()
             if finished:
-                self._console.print(f"resuming: {finished:,} of {total:,} dialogues are stored")
+                self._console.print(f"resuming: {finished:,} of {total:,} {self._what} are stored")
             return
         if self._console.is_terminal:
             self._draw(finished, total)
@@ -71,7 +72,7 @@ class RunProgress:
         # Started with the first dialogue: its thread must not exist when workers are forked.
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("negotiating"),
+                TextColumn(self._what),
                 BarColumn(bar_width=None),
                 MofNCompleteColumn(),
                 _Rate(),
@@ -88,7 +89,7 @@ class RunProgress:
         rate = (finished - (self._before or 0)) / spent
         left = (total - finished) / rate if rate else 0.0
         print(
-            f"{finished:,} of {total:,} dialogues, {rate:,.0f}/s, {left:,.0f} s left",
+            f"{finished:,} of {total:,} {self._what}, {rate:,.0f}/s, {left:,.0f} s left",
             file=sys.stderr,
             flush=True,
         )

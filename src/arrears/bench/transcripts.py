@@ -53,6 +53,8 @@ class Message(NamedTuple):
     """(the act, its effect's key, its effect in words)"""
     aside: str
     thoughts: str
+    notes: list[tuple[str, str]]
+    """Reasoning, and what planner and judge said: (who, words)."""
     feelings: list[tuple[str, float]]
     beliefs: str
     open: bool
@@ -242,6 +244,10 @@ def _message(turn: Turn, debtor: Debtor, *, opened: bool) -> Message:
         ],
         aside="What the collector thinks" if mine else "What the debtor feels and believes",
         thoughts=turn.thoughts,
+        notes=[
+            *([("reasoning", turn.reasoning)] if turn.reasoning else ()),
+            *((note.role, note.text) for note in turn.notes),
+        ],
         feelings=feelings,
         beliefs=_beliefs(private.items()),
         open=opened,

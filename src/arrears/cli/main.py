@@ -24,7 +24,9 @@ COMMANDS: Final = {
     "bench": Entry("arrears.cli.bench:bench", "Run collectors against debtors, score, report."),
     "chat": Entry("arrears.cli.chat:chat", "Sit at the table yourself, in the terminal."),
     "debtors": Entry("arrears.cli.debtors:debtors", "Make, inspect and export debtors."),
+    "judge": Entry("arrears.cli.judge:judge", "Score a stored run again, with models as judges."),
     "project": Entry("arrears.cli.project:project", "Two-year projection and best terms."),
+    "prompts": Entry("arrears.cli.prompts:prompts", "See exactly what is said to a model."),
     "report": Entry("arrears.cli.report:report", "Tables and one html file from stored runs."),
 }
 

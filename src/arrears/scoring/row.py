@@ -17,6 +17,7 @@ from arrears.scoring.debtbench import (
     short_term_affordability,
 )
 from arrears.scoring.rubric import judge
+from arrears.scoring.simulator import faults_of
 from arrears.scoring.unscored import Score, Unscored
 from arrears.terms import Terms
 
@@ -86,8 +87,14 @@ class Row:
     """Values and labels that the parser had to mend."""
     abuse: int
     """Abusive cues in the collector's words."""
+    collector_faults: str | None
+    """Failures of the collector's seat as a player, keys of `simulator.FAULTS` with commas; None
+    where both seats are built in, whose words the tests hold to the same rules."""
+    debtor_faults: str | None
+    """The same of the debtor's seat."""
 
 
+_BUILT_IN = "scripted/"
 _NAMES = tuple(field.name for field in fields(Row))
 
 
@@ -117,6 +124,11 @@ def row_from(plain: Mapping[str, Any]) -> Row:
 
 def score(dialogue: Dialogue, debtor: Debtor) -> Row:
     """Every figure of one dialogue; pure."""
+    ours = theirs = None
+    if not (
+        dialogue.collector.startswith(_BUILT_IN) and dialogue.debtor_seat.startswith(_BUILT_IN)
+    ):
+        ours, theirs = (",".join(faults) for faults in faults_of(dialogue, debtor))
     terms = dialogue.terms
     us, es, ca, ds = judge(dialogue, debtor)
     ce, sa, ls = _rational(debtor, terms)
@@ -153,6 +165,8 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         refused,
         repairs,
         abuse,
+        ours,
+        theirs,
     )
 
 

@@ -5,6 +5,7 @@ seat thought or felt in private: a rubric that did would score itself. What it s
 judgement and is labelled so; it is neither a model's nor a person's.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -19,6 +20,7 @@ from arrears.scoring.conduct import Features, features
 from arrears.scoring.unscored import Score, Unscored
 
 _FILE = "rubric.yaml"
+_CHINESE = re.compile(r"[\u4e00-\u9fff]{4}")
 
 
 class Verdict(NamedTuple):
@@ -46,6 +48,8 @@ def judge(dialogue: Dialogue, debtor: Debtor) -> Verdict:
     for seat in ("collector", "debtor"):
         if seat not in spoke:
             return _nothing(f"the {seat} never spoke")
+    if any(_CHINESE.search(turn.dialogue) for turn in dialogue.turns[:2]):
+        return _nothing("the built-in rubric hears English only; use arrears judge")
     seen = features(dialogue, debtor, upset_from=_upset_from())
     return Verdict(*[_points(scale, seen) for scale in _scales()])
 

@@ -64,6 +64,8 @@ class Summary:
     """All figures of one collector over the same suite."""
 
     collector: str
+    debtor_seat: str
+    """Who answered for the debtors; several names with commas."""
     suite: str
     dialogues: int
     agreements: int
@@ -81,6 +83,7 @@ def summarise(rows: Sequence[Row], rng: np.random.Generator, resamples: int = RE
         raise ValueError("no dialogues to summarise")
     return Summary(
         collector=rows[0].collector,
+        debtor_seat=", ".join(dict.fromkeys(row.debtor_seat for row in rows)),
         suite=rows[0].suite,
         dialogues=len(rows),
         agreements=sum(row.agreed for row in rows),

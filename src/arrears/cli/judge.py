@@ -1,0 +1,121 @@
+"""`arrears judge`: score a stored run again, with models as judges."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arrears.cli.model_options import model_options
+from arrears.errors import UsageError
+from arrears.models.backends import Settings
+from arrears.prompts.library import LANGUAGES, Language
+
+
+@click.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--judge",
+    "judges",
+    multiple=True,
+    help="A model, or scripted/rubric; may be repeated. Without one, only shows what is there.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    default="experience,soundness",
+    show_default=True,
+    help="Of experience, soundness, persona, realism; with commas.",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="Another run with the same debtors: adds a pairwise comparison.",
+)
+@click.option(
+    "--people",
+    type=click.Path(path_type=Path),
+    help="Scores by people (csv: case,rater,US,…): adds agreement with them.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
+@click.option("--lang", type=click.Choice(LANGUAGES), help="Default: the run's language.")
+@click.option("--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True)
+@model_options
+@click.option("--retry-errors", is_flag=True, help="Judge again what could not be judged.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def judge(
+    folder: Path,
+    judges: tuple[str, ...],
+    kinds: str,
+    against: Path | None,
+    people: Path | None,
+    limit: int | None,
+    lang: Language | None,
+    temperature: float,
+    settings: Settings,
+    retry_errors: bool,
+    as_json: bool,
+) -> None:
+    """Score the stored dialogues of RUN with models as judges, without playing them again.
+
+    \b
+    arrears judge runs/x --judge openai/gpt-4o --kind experience,persona --max-cost 5
+    arrears judge runs/x --judge vllm/Qwen/Qwen3-32B --people scores.csv
+    """
+    from arrears.bench.judge_tables import judge_tables
+    from arrears.bench.judging import judge_run, read_sheets
+    from arrears.bench.people import read_people
+    from arrears.bench.stored import open_run
+    from arrears.bench.terminal import RunProgress, print_table
+    from arrears.scoring.judges import KINDS
+
+    chosen: list[Any] = [kind.strip() for kind in kinds.split(",") if kind.strip()]
+    for kind in chosen:
+        if kind not in KINDS:
+            raise UsageError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
+    marks = read_people(people) if people is not None else None
+    run = open_run(folder)
+    other = open_run(against) if against is not None else None
+    for name in judges:
+        with RunProgress("judgements") as progress:
+            judge_run(
+                run,
+                name,
+                chosen,
+                settings,
+                language=lang or run.plan.lang,
+                temperature=temperature,
+                limit=limit,
+                against=other,
+                retry_errors=retry_errors,
+                progress=progress,
+            )
+    sheets = read_sheets(folder)
+    if not sheets:
+        raise UsageError(f"{folder} holds no judgements; name a --judge")
+    tables = judge_tables(sheets, marks)
+    if as_json:
+        import orjson
+
+        document = {
+            "run": str(folder),
+            "judges": [
+                {
+                    "kind": s.kind,
+                    "judge": s.judge,
+                    "against": s.against,
+                    "judged": {c: {"scores": j.scores, "unscored": j.unscored}
+                               for c, j in s.judged.items()},
+                }
+                for s in sheets
+            ],
+            "tables": tables,
+        }  # fmt: skip
+        sys.stdout.write(orjson.dumps(document, default=_plain).decode() + "\n")
+        return
+    for table in tables:
+        print_table(table)
+
+
+def _plain(value: Any) -> Any:
+    return value._asdict()

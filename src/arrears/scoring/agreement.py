@@ -1,0 +1,129 @@
+"""How far judges agree: with each other, and with people.
+
+Tables are units (dialogues) by raters; NaN where a rater gave no score. Undefined is NaN, never 0
+or 1: where everybody gives the same mark to everything, agreement beyond chance has no meaning.
+"""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arrears.scoring.statistics import Interval
+
+Floats = NDArray[np.float64]
+Level = Literal["nominal", "ordinal", "interval"]
+RESAMPLES: Final = 1000
+
+
+def fleiss_kappa(table: Floats) -> float:
+    """Fleiss' κ of nominal marks, shape (units, raters) (Fleiss 1971).
+
+    Units that not every rater has marked are left out. NaN without units, with fewer than two
+    raters, or where all marks are one.
+    """
+    whole = table[~np.isnan(table).any(axis=1)]
+    n, raters = whole.shape
+    if n == 0 or raters < 2:
+        return float("nan")
+    kinds = np.unique(whole)
+    counts = (whole[:, :, None] == kinds).sum(axis=1).astype(float)
+    within = ((counts**2).sum(axis=1) - raters) / (raters * (raters - 1))
+    chance = ((counts.sum(axis=0) / (n * raters)) ** 2).sum()
+    return float((within.mean() - chance) / (1 - chance)) if chance < 1 else float("nan")
+
+
+def krippendorff_alpha(table: Floats, level: Level = "interval") -> float:
+    """Krippendorff's α, shape (units, raters), missing marks allowed (Krippendorff 2011).
+
+    1 − observed over expected disagreement, by the coincidences of marks within units. NaN where
+    fewer than two marks can be paired, or where all of them are one.
+    """
+    values = np.unique(table[~np.isnan(table)])
+    if len(values) < 2:
+        return float("nan")
+    together = np.zeros((len(values), len(values)))
+    for row in table:
+        marks = row[~np.isnan(row)]
+        if len(marks) < 2:
+            continue
+        counts = (marks[:, None] == values).sum(axis=0).astype(float)
+        together += (np.outer(counts, counts) - np.diag(counts)) / (len(marks) - 1)
+    totals = together.sum(axis=0)
+    n = totals.sum()
+    if n < 2:
+        return float("nan")
+    distance = _distance(values, totals, level)
+    expected = (np.outer(totals, totals) * distance).sum() / (n - 1)
+    return float(1 - (together * distance).sum() / expected) if expected > 0 else float("nan")
+
+
+def _distance(values: Floats, totals: Floats, level: Level) -> Floats:
+    if level == "nominal":
+        return np.asarray(values[:, None] != values, dtype=np.float64)
+    if level == "interval":
+        return np.asarray((values[:, None] - values) ** 2, dtype=np.float64)
+    reach = np.cumsum(totals)
+    middle = reach - totals / 2
+    return np.asarray((middle[:, None] - middle) ** 2, dtype=np.float64)
+
+
+def spearman(a: Floats, b: Floats) -> float:
+    """Spearman's ρ over the units that both have marked, ties by mean rank. NaN where undefined."""
+    both = ~(np.isnan(a) | np.isnan(b))
+    if both.sum() < 3:
+        return float("nan")
+    x, y = _ranks(a[both]), _ranks(b[both])
+    sx, sy = x.std(), y.std()
+    if sx == 0 or sy == 0:
+        return float("nan")
+    return float(((x - x.mean()) * (y - y.mean())).mean() / (sx * sy))
+
+
+def _ranks(values: Floats) -> Floats:
+    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[where], dtype=np.float64)
+
+
+def share_within_sd(judge: Floats, humans: Floats) -> float:
+    """Share of units on which a judge lies within one human standard deviation of the human mean.
+
+    `humans` has shape (units, raters). The deviation is that of people about their own mean, pooled
+    over all units with at least two of them (DebtBench appendix F.2 plots it and does not say);
+    with one person a unit it is the deviation of the human scores over the units. NaN without any.
+    """
+    with np.errstate(invalid="ignore"):
+        counts = (~np.isnan(humans)).sum(axis=1)
+        sums = np.nansum(humans, axis=1)
+    there = (counts > 0) & ~np.isnan(judge)
+    if not there.any():
+        return float("nan")
+    means = sums[there] / counts[there]
+    squares = np.nansum((humans[there] - means[:, None]) ** 2, axis=1)
+    free = np.maximum(counts[there] - 1, 0).sum()
+    sd = np.sqrt(squares.sum() / free) if free else means.std(ddof=1) if len(means) > 1 else 0.0
+    return float((np.abs(judge[there] - means) <= sd + 1e-12).mean())
+
+
+def with_interval(
+    statistic: Callable[[Floats], float],
+    table: Floats,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """A statistic of a table and the ends of its 95 % bootstrap interval over units.
+
+    Resamples in which it is undefined are left out; the ends are NaN where none is left.
+    """
+    value = statistic(table)
+    n = len(table)
+    if n == 0:
+        return Interval(value, float("nan"), float("nan"))
+    drawn = np.array([statistic(table[rng.integers(0, n, n)]) for _ in range(resamples)])
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn):
+        return Interval(value, float("nan"), float("nan"))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(value, float(low), float(high))
