@@ -14,7 +14,21 @@ WORDS = 8
 HASHES = Path(__file__).parent / "data" / "paper_8grams.bin"
 _SIZE = 5
 _SHARED = frozenset(
-    ["disc_ratio", "pmt_ratio", "pmt_days", "inst_prds", "ask", "accept", "reject", "non", "leave", "action", "dialogue", "thoughts", "strategy"]
+    [
+        "disc_ratio",
+        "pmt_ratio",
+        "pmt_days",
+        "inst_prds",
+        "ask",
+        "accept",
+        "reject",
+        "non",
+        "leave",
+        "action",
+        "dialogue",
+        "thoughts",
+        "strategy",
+    ]
 )
 _WORD = re.compile(r"[a-z_]+|[\u4e00-\u9fff]")
 

@@ -151,7 +151,12 @@ def test_what_a_debtor_does_not_know_is_told_as_such(language: Language) -> None
     for debtor in load_suite("debtbench", "test")[:200]:
         assert debtor.cognition is not None
         text = debtor_system(debtor, 12, language)
-        for trait in ("legal_awareness", "financial_literacy", "responsibility", "credit_awareness"):
+        for trait in (
+            "legal_awareness",
+            "financial_literacy",
+            "responsibility",
+            "credit_awareness",
+        ):
             level = getattr(debtor.cognition, trait).level
             for other in (1, 2, 3, 4):
                 gap = small["unknown"][trait][other]
@@ -214,7 +219,10 @@ def test_words_of_the_other_side_cannot_leave_their_quotation() -> None:
 
 
 def test_what_both_sides_have_said_reads_as_a_transcript() -> None:
-    heard = (Heard("collector", "Hello.", (NON,)), Heard("debtor", "Hm.", (act("ask", "pmt_days", 9),)))
+    heard = (
+        Heard("collector", "Hello.", (NON,)),
+        Heard("debtor", "Hm.", (act("ask", "pmt_days", 9),)),
+    )
     assert transcript_text(heard, "en") == (
         "The collector [non]: Hello.\nThe customer [ask(pmt_days=9)]: Hm."
     )

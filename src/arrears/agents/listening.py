@@ -22,7 +22,8 @@ _WORTH_ANSWERING: Final[tuple[tuple[Impression, str], ...]] = (
 _HARDSHIP: Final = 0.25
 _PLACES: Final = tuple((impression, TONES.index(name)) for impression, name in _WORTH_ANSWERING)
 _AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*yuan")
-_CLAUSE = re.compile(r"[.!?;]|, (?:and|but|so) ")
+# A point between digits is a decimal's.
+_CLAUSE = re.compile(r"\.(?!\d)|[!?;]|, (?:and|but|so) ")
 _SPENDING = (
     "spend",
     "expense",
@@ -49,6 +50,12 @@ _REASONS_ZH = (
     "因为", "失业", "下岗", "裁员", "没工作", "没有工作", "丢了工作", "生病", "住院", "手术",
     "生意", "亏", "倒闭", "关门", "工资", "离婚", "去世", "孩子", "老人", "被骗", "车祸", "困难",
     "周转",
+)  # fmt: skip
+_REASONS = (
+    "because", "lost my job", "lost the job", "laid off", "let go", "out of work", "no work",
+    "hospital", "surgery", "operation", "illness", "fell ill", "got sick", "business", "shop",
+    "wages", "salary", "divorce", "passed away", "cheated", "scam", "accident", "cut my hours",
+    "hours were cut", "shifts", "school fees", "rent",
 )  # fmt: skip
 _DAILY = ("a day", "per day", "each day", "every day", "daily", "/day", "day")
 
@@ -109,6 +116,7 @@ def _facts_in_chinese(words: str) -> Mapping[str, float]:
 
 def reason_given(words: str) -> bool:
     """Whether a debtor has said anything of why it is overdue, or what it has."""
-    if facts_in(words) or any(cue in words for cue in _REASONS_ZH):
+    low = words.lower()
+    if facts_in(words) or any(cue in low for cue in (*_REASONS, *_REASONS_ZH)):
         return True
     return hear(words).hardship >= _HARDSHIP

@@ -35,13 +35,18 @@ _LABELS: Final[Mapping[str, Part]] = {
     "话术": "dialogue", "发言": "dialogue", "台词": "dialogue",
 }  # fmt: skip
 _NAMES: Final = "|".join(sorted(map(re.escape, _LABELS), key=len, reverse=True))
-# What may stand before a label: marks of lists, headings and emphasis, numbers, pictures. All of
-# these are ASCII patterns but for the signs that they name: without the flag, `ſay` matches `say`.
-_LEAD: Final = r"[ \t>#*\-•·●–—\d.)(\[【（）．、一二三四五六①②③④⑤_\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]{0,12}"
+# What may stand before a label: marks of lists, headings and emphasis, numbers, pictures.
+_LEAD: Final = (
+    r"[ \t\u3000\xa0>#*\-•·●–—\d.)(\[【（）．、一二三四五六①②③④⑤_"
+    r"\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]{0,12}"
+)
+# Without the ASCII flag `ſay` would match `say`, and is no key of the labels.
 _FLAGS: Final = re.IGNORECASE | re.ASCII
+# A bracket or bold type that closes after the name does for a colon: `【动作】无`, `**Act** non`.
 _LABEL: Final = re.compile(
     rf"^{_LEAD}({_NAMES})"
-    r"[ \t]{0,4}[\]】*_]{0,4}[ \t]{0,4}(?:[(（][^()（）]{0,40}[)）][*_]{0,4}[ \t]{0,4})?[:：][*_]{0,4}",
+    r"[ \t]{0,4}[\]】*_]{0,4}[ \t]{0,4}(?:[(（][^()（）]{0,40}[)）][*_]{0,4}[ \t]{0,4})?"
+    r"(?:[:：]|(?<=[\]】])|(?<=[^\s*]\*\*))[*_]{0,4}",
     _FLAGS,
 )
 # A heading or a bold line needs no colon, but nothing else may stand on it.
@@ -55,9 +60,10 @@ _INLINE: Final = re.compile(rf"(?:(?<=[\s.;。；])|^)\**({_NAMES})\**[ \t]{{0,2
 # What else has been seen for a label. It counts only where no usual label gives both parts:
 # `| Action | non |`, `Action – non`, `My action: non`, `动作/Action：non`, `Action` on its own.
 _LOOSE: Final = re.compile(
-    rf"^[|]?{_LEAD}(?:(?:my|final|next|the|collector|debtor)(?:['’]s)?[ \t]{{1,3}}|催收员|债务人|欠款人|我的)?"
-    rf"({_NAMES})[*_\]】]{{0,4}}(?:[ \t]{{0,3}}/[ \t]{{0,3}}(?:{_NAMES}))?[ \t*_]{{0,8}}"
-    r"(?:(?:[:：|=→–—]|->?)[*_ \t]{0,6}|$)",
+    rf"^[|]?{_LEAD}(?:(?:my|final|next|the|collector|debtor)(?:['’]s)?[ \t]{{1,3}}"
+    rf"|催收员|债务人|欠款人|我的)?({_NAMES})[*_\]】]{{0,4}}"
+    rf"(?:[ \t]{{0,3}}/[ \t]{{0,3}}(?:{_NAMES}))?[ \t*_]{{0,8}}"
+    r"(?:(?:[:：|=→–]|—{1,2}|->?)[*_ \t]{0,6}|$)",
     _FLAGS,
 )
 _XML: Final = re.compile(rf"<({_NAMES})>", _FLAGS)
@@ -91,13 +97,18 @@ def parse_message(text: str, seat: Seat) -> ParsedMessage:
     A missing action is not taken for `non`: a model that forgot it is told. ActSyntaxError tells
     what is missing or cannot be read.
     """
+    try:
+        return _parse(text, seat)
+    except RecursionError:
+        raise ActSyntaxError(
+            'The JSON object is nested too deeply. Write {"action": "non", "dialogue": "…"}.'
+        ) from None
+
+
+def _parse(text: str, seat: Seat) -> ParsedMessage:
     reasoning, body = _without_reasoning(text)
     repairs: list[str] = []
-    parts = _from_json(body)
-    if parts is None:
-        parts = _labelled(body, repairs)
-        if "action" not in parts or "dialogue" not in parts:
-            parts = _odd_shape(body, parts) or parts
+    parts = _parts(body, repairs)
     thoughts = "\n".join(filter(None, (reasoning, _words(parts.get("thoughts")))))
     said = _spoken(parts.get("dialogue"))
     if "action" not in parts:
@@ -128,25 +139,22 @@ def _without_reasoning(text: str) -> tuple[str, str]:
     the first one is reasoning then, but not where it is a whole message already. There the tag
     is among the words that are said.
     """
-    if "<" not in text:
-        return "", text.strip(_BLANK)
-    tags = list(_THINK.finditer(text))
+    tags = list(_THINK.finditer(text)) if "<" in text else []
     if not tags:
         return "", text.strip(_BLANK)
     reasoning: list[str] = []
     body: list[str] = []
-    at, opened = 0, None
+    at, opened = 0, False
+    if tags[0][1] and not _is_whole(text[: tags[0].start()]):
+        reasoning.append(text[: tags[0].start()].strip())
+        at = tags[0].end()
     for tag in tags:
-        if not tag[1]:
-            if opened is None:
-                body.append(text[at : tag.start()])
-                opened = at = tag.end()
-        elif opened is not None:
-            reasoning.append(text[opened : tag.start()].strip())
-            opened, at = None, tag.end()
-        elif not reasoning and not body and not _is_whole("".join(text[at : tag.start()])):
+        if opened and tag[1]:
             reasoning.append(text[at : tag.start()].strip())
-            at = tag.end()
+            opened, at = False, tag.end()
+        elif not opened and not tag[1]:
+            body.append(text[at : tag.start()])
+            opened, at = True, tag.end()
     body.append(text[at:])
     return "\n".join(filter(None, reasoning)), "".join(body).strip(_BLANK)
 
@@ -161,6 +169,23 @@ def _is_whole(text: str) -> bool:
     return {"action", "dialogue"} <= found
 
 
+def _parts(body: str, repairs: list[str]) -> dict[Part, Any]:
+    """The parts of a message, as many as there are.
+
+    The shape in which it begins comes first: labels within an object's or a tag's words are words.
+    """
+    parts: dict[Part, Any] | None = None
+    if body[:1] in ("{", "`"):
+        parts = _from_json(body)
+    elif body[:1] in ("<", "|"):
+        parts = _odd_shape(body, {})
+    if parts is None:
+        parts = _labelled(body, repairs)
+        if "action" not in parts or "dialogue" not in parts:
+            parts = _odd_shape(body, parts) or _inline(body, parts)
+    return parts
+
+
 def _from_json(body: str) -> dict[Part, Any] | None:
     """The parts of a message that is one JSON object, else None."""
     bare = _FENCE.sub("", body).strip()
@@ -169,7 +194,7 @@ def _from_json(body: str) -> dict[Part, Any] | None:
     try:
         found = orjson.loads(bare)
     except orjson.JSONDecodeError:
-        return None
+        return _json_within(bare) or None
     return _keyed(found)
 
 
@@ -203,8 +228,6 @@ def _labelled(body: str, repairs: list[str]) -> dict[Part, Any]:
                 part = named
                 line = line[label.end() :]
         parts.setdefault(part, []).append(line)
-    if "action" not in parts or "dialogue" not in parts:
-        return _inline(body, {name: "\n".join(lines).strip() for name, lines in parts.items()})
     # A fence around the whole message is nobody's words.
     return {name: _FENCE.sub("", "\n".join(lines).strip()) for name, lines in parts.items()}
 
@@ -220,7 +243,8 @@ def _inline(body: str, by_line: dict[Part, Any]) -> dict[Part, Any]:
     for mark in _INLINE.finditer(body):
         named = _LABELS[mark[1].lower()]
         begins_line = mark.start() == 0 or body[mark.start() - 1] == "\n"
-        if "dialogue" in found | {part: None} and (named in found or not begins_line):
+        saying = part == "dialogue" or "dialogue" in found
+        if saying and (named in found or not begins_line):
             continue
         if mark.start():
             found.setdefault(part, []).append(body[at : mark.start()].strip())
@@ -281,7 +305,7 @@ def _json_within(body: str) -> dict[Part, Any]:
     for attempt in (text, _TRAILING_COMMA.sub(r"\1", text)):
         try:
             found, _ = json.JSONDecoder(strict=False).raw_decode(attempt)
-        except (json.JSONDecodeError, RecursionError):
+        except ValueError:
             continue
         return _keyed(found)
     return {}
@@ -325,7 +349,7 @@ def _strategy(text: str, seat: Seat, repairs: list[str]) -> str | None:
         return strategy_named(seat, label).key
     except UnknownName:
         pass
-    # `Financial assessment (find out about income)`, `情绪安抚，先让对方平静`: the name comes first.
+    # `Financial assessment (find out about income)`, `情绪安抚，先让他平静`: the name comes first.
     head = _AFTER_NAME.split(label, maxsplit=1)[0].strip(" .*_`\"'")
     try:
         return strategy_named(seat, head).key
