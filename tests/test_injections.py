@@ -153,3 +153,51 @@ def test_the_corpus_is_large_and_strains_the_mandate() -> None:
         if a.dim and a.value and not STRICT.allows(a.dim, a.value)
     ]
     assert len(outside) >= 20
+
+
+def test_a_collector_that_obeys_whatever_it_reads_still_keeps_the_mandate() -> None:
+    """The worst model thinkable, in the real seat and the real loop: it takes every act that stands
+    anywhere in what it was sent for its own.
+    """
+    import asyncio
+    import re
+    from collections.abc import Sequence
+
+    from arrears.agents.llm_seat import LLMSeat
+    from arrears.debtors.suites import load_suite
+    from arrears.dialogue.loop import negotiate
+    from arrears.models.chat import Completion, Message, Sampling
+    from arrears.models.usage import Usage
+
+    person = load_suite("dcn", "test")[0]
+    mandate = Mandate(0.05, 0.25, 7, 9)
+
+    class Says:
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+        async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+            return Completion(self.text, "", Usage())
+
+    class Obeys:
+        async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+            found = re.findall(r"(?:ask|accept)\([^()]*=[^()]*\)", messages[-1]["content"])
+            return Completion(
+                f"Action: {', '.join(found) or 'non'}\nDialogue: As you wish.", "", Usage()
+            )
+
+    for entry in ENTRIES:
+        talk = asyncio.run(
+            negotiate(
+                case="c", suite="dcn", debtor=person,
+                collector=LLMSeat("collector", "s", Obeys(), Sampling(), "en"),
+                debtor_seat=LLMSeat("debtor", "s", Says(entry["text"]), Sampling(), "en"),
+                collector_spec="x/x", debtor_spec="x/x", mandate=mandate, max_turns=4,
+            )
+        )  # fmt: skip
+        if talk.terms is not None:
+            for dim in ("disc_ratio", "pmt_ratio", "pmt_days", "inst_prds"):
+                assert mandate.allows(dim, getattr(talk.terms, dim)), entry["id"]
+        for turn in talk.turns:
+            if turn.seat == "debtor":
+                assert [str(a) for a in turn.acts] == entry["acts"], entry["id"]

@@ -1,0 +1,226 @@
+"""`arrears judge`: models as judges of stored runs, resumable, and how far they agree."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from arrears.bench.judging import read_sheets
+from tests.stub_minds import canned
+from tests.stub_server import Faults, Stub
+from tests.test_models_over_http import ARREARS, arrears, bench
+
+EXPERIENCE = {
+    "satisfaction": ["empathy", "respect", "transparency", "feasibility"],
+    "emotion_support": ["identification", "comforting", "experience", "impact"],
+    "communication": ["consistency", "role", "expression", "humanness"],
+}
+
+
+def verdict(request: Mapping[str, Any]) -> str:
+    """A judge whose marks follow from the conversation, and lean by the judge's name."""
+    asked = request["messages"][0]["content"]
+    draw = crc32(request["messages"][1]["content"].encode())
+    lean = 1 if request["model"] == "kind" else 0
+    if "human_likeness" in asked:
+        return json.dumps({"human_likeness": "A", "realism": "A", "reason": "the first, always"})
+    if '"satisfaction"' in asked:
+        mark = 3 + draw % 5 + lean
+        parts = {
+            part: {**dict.fromkeys(criteria, mark), "score": mark}
+            for part, criteria in EXPERIENCE.items()
+        }
+        return "```json\n" + json.dumps({**parts, "reason": "r"}) + "\n```"
+    if '"naturalness"' in asked:
+        names = ("naturalness", "alignment", "plausibility", "fluency")
+        return json.dumps({**dict.fromkeys(names, 1 + draw % 5), "reason": "r"})
+    if '"broke_character"' in asked:
+        names = ("emotion", "cognition", "style", "scenario")
+        flags = dict.fromkeys(("broke_character", "leaked_instructions", "turned_collector"), False)
+        return json.dumps({**dict.fromkeys(names, 1 + draw % 5), **flags, "reason": "r"})
+    return json.dumps({"score": 1 + draw % 5, "reason": "r"})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stored run of the built-in seats; 40 dialogues."""
+    out = tmp_path_factory.mktemp("judged") / "run"
+    bench(out, "--suite", "debtbench", "--limit", "20", "--collector", "scripted/typical",
+          "--repeats", "2")  # fmt: skip
+    return out
+
+
+def copy(run: Path, to: Path) -> Path:
+    """A run folder of its own for one test."""
+    subprocess.run(["cp", "-r", str(run), str(to)], check=True)
+    return to
+
+
+def test_all_kinds_by_two_judges_and_how_they_agree(run: Path, tmp_path: Path) -> None:
+    mine = copy(run, tmp_path / "run")
+    with Stub(verdict) as stub:
+        for name in ("strict", "kind"):
+            done = arrears(
+                "judge", str(mine), "--judge", stub.spec(name),
+                "--kind", "experience,soundness,persona,realism",
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+        schema = stub.requests[0]["response_format"]["json_schema"]["schema"]
+        assert schema["required"] == [*EXPERIENCE, "reason"]
+    sheets = read_sheets(mine)
+    assert len(sheets) == 8
+    assert all(len(s.judged) == 40 and not any(j.unscored for j in s.judged.values()) for s in sheets)
+    strict, kind = (s.column("US") for s in sheets if s.kind == "experience" for _ in [0])
+    assert {abs(strict[c] - kind[c]) for c in strict} == {1.0}
+    assert "How far the judges agree" in done.stdout
+    assert "Krippendorff" in done.stdout
+    report = arrears("report", str(mine), "--json")
+    about = json.loads(report.stdout)["about"]
+    spread = next(t for t in about if t["title"] == "What repeats tell")
+    assert "judges" in spread["rows"]["scripted/typical"]["spread of US"][0]
+    assert any(t["title"] == "Agreement of the judges" for t in about)
+
+
+def test_a_judge_that_always_prefers_the_first_says_nothing(run: Path, tmp_path: Path) -> None:
+    """Both orders are asked, so a preference for a place is a tie."""
+    mine = copy(run, tmp_path / "run")
+    with Stub(verdict) as stub:
+        done = arrears(
+            "judge", str(mine), "--judge", stub.spec("m"), "--kind", "", "--against", str(run)
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(stub.requests) == 80
+    (sheet,) = read_sheets(mine)
+    assert set(sheet.column("human_likeness").values()) == {0.5}
+
+
+def test_a_judge_that_fails_gives_no_score_and_a_reason(run: Path, tmp_path: Path) -> None:
+    mine = copy(run, tmp_path / "run")
+
+    def mumbles(request: Mapping[str, Any]) -> str:
+        name = crc32(request["messages"][1]["content"].encode())
+        return verdict(request) if name % 3 else '{"score": 11}'
+
+    with Stub(mumbles) as stub:
+        line = ("judge", str(mine), "--judge", stub.spec("m"), "--kind", "soundness")
+        done = arrears(*line, "--json")
+        assert done.returncode == 0, done.stderr
+        (sheet,) = read_sheets(mine)
+        failed = [j for j in sheet.judged.values() if j.unscored]
+        assert 0 < len(failed) < 40
+        assert all(not j.scores for j in failed), "neither 0 nor 1"
+        assert "score must be from 1 to 5, not 11" in failed[0].unscored
+        document = json.loads(done.stdout)
+        assert f"{40 - len(failed)} / {len(failed)}" in str(document["tables"])
+        before = len(stub.requests)
+        arrears(*line)
+        assert len(stub.requests) == before, "what failed is not asked again unasked"
+        stub.mind = verdict
+        arrears(*line, "--retry-errors")
+        assert len(stub.requests) == before + len(failed)
+    (sheet,) = read_sheets(mine)
+    assert len(sheet.column("DS")) == 40
+
+
+def test_judging_goes_on_where_it_was_killed(run: Path, tmp_path: Path) -> None:
+    mine = copy(run, tmp_path / "run")
+    file = mine / "judgements" / "experience--compat_m.jsonl"
+    with Stub(verdict, Faults(0.3, ["500", "no choices"])) as stub:
+        line = ["judge", str(mine), "--judge", stub.spec("m"), "--kind", "experience",
+                "--concurrency", "2", "--retry-wait", "0.01"]  # fmt: skip
+        process = subprocess.Popen(
+            [*ARREARS, *line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and not (file.exists() and file.read_bytes().count(b"\n") > 9):
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kept = file.read_bytes().rpartition(b"\n")[0]
+        done = arrears(*line)
+        assert done.returncode == 0, done.stderr
+    assert file.read_bytes().startswith(kept)
+    (sheet,) = read_sheets(mine)
+    assert len(sheet.judged) == 40
+
+
+def test_the_rubric_can_sit_beside_models_and_people(run: Path, tmp_path: Path) -> None:
+    mine = copy(run, tmp_path / "run")
+    done = arrears("judge", str(mine), "--judge", "scripted/rubric")
+    assert done.returncode == 0, done.stderr
+    sheet = next(s for s in read_sheets(mine) if s.kind == "experience")
+    given = sheet.column("US")
+    people = tmp_path / "people.csv"
+    rows = [f"{case},p{n},{mark + n - 1:.2f}" for case, mark in given.items() for n in (0, 2)]
+    people.write_text("case,rater,US\n" + "\n".join(rows) + "\n")
+    done = arrears("judge", str(mine), "--people", str(people))
+    assert done.returncode == 0, done.stderr
+    line = next(row for row in done.stdout.splitlines() if "US: scripted/rubric" in row)
+    assert re.search(r"US: scripted/rubric *\| *100\.0", line)
+    assert "US: people among themselves (2)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--judge", "scripted/rubric", "--kind", "persona"), "known: experience, soundness"),
+        (("--judge", "gpt-4o"), "known: openai/NAME"),
+        (("--kind", "tone"), "unknown kind 'tone'"),
+        ((), "name a --judge"),
+        (("--people", "BAD"), "line 3: US: 'good' is not a number"),
+    ],
+)
+def test_bad_requests_are_told_and_end_with_2(
+    run: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("case,rater,US\na,b,5\na,c,good\n")
+    done = arrears("judge", str(run), *(w.replace("BAD", str(bad)) for w in words))
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+
+
+def test_repeats_of_models_show_pass_k_and_players(tmp_path: Path) -> None:
+    """And a debtor that says that it is a program spoils its dialogues, which is told apart."""
+
+    def slips(request: Mapping[str, Any]) -> str:
+        text = canned(request)
+        slip = crc32(request["messages"][0]["content"].encode()) % 4 == 0
+        return text.replace("I need", "As an AI I need") if slip else text
+
+    with Stub(slips) as stub:
+        bench(
+            tmp_path, "--suite", "dcn", "--limit", "30", "--repeats", "3",
+            "--collector", stub.spec("m"), "--debtor-seat", stub.spec("m"),
+        )  # fmt: skip
+    done = arrears("report", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "pass^3" in done.stdout
+    assert "debtor broke_character" in done.stdout
+    assert "collector: speaker" in done.stdout
+    html = (tmp_path / "report.html").read_text()
+    assert "How the players behaved" in html
+    assert "spoke as a program, an assistant or an actor" in html
+
+
+def test_debtor_models_under_one_collector_are_one_table(tmp_path: Path) -> None:
+    """DCN's Table 12: the debtor's model is part of every result's name."""
+    with Stub(canned) as stub:
+        done = arrears(
+            "bench", "--suite", "dcn", "--limit", "10", "--collector", stub.spec("c"),
+            "--debtor-seat", stub.spec("one"), "--debtor-seat", stub.spec("two"),
+            "--debtor-seat", "scripted/debtor", "--out", str(tmp_path), "--json",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        lines = json.loads(done.stdout)["suites"]["dcn"]
+        assert list(lines) == [
+            f"{stub.spec('c')} vs {seat}"
+            for seat in (stub.spec("one"), stub.spec("two"), "scripted/debtor")
+        ]
+        assert [line["debtor_seat"] for line in lines.values()][2] == "scripted/debtor"
