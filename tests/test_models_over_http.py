@@ -216,6 +216,60 @@ def test_what_a_provider_refuses_ends_the_talk_with_its_words(tmp_path: Path) ->
     assert all("blocked by the content filter" in t.detail for t in talks)
 
 
+def test_a_run_in_which_everything_failed_has_a_report(tmp_path: Path) -> None:
+    with Stub(canned, Faults(doomed=lambda body: True)) as stub:
+        done = arrears(
+            "bench", "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"), "--out",
+            str(tmp_path),
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "no_answer" in done.stdout
+    assert "content filter" in (tmp_path / "report.html").read_text()
+
+
+def test_a_full_disk_stops_a_run_of_models_and_keeps_what_was_finished(
+    stub: Stub, tmp_path: Path
+) -> None:
+    import resource
+
+    line = [
+        *ARREARS, "bench", "--no-report", "--suite", "dcn", "--limit", "60", "--collector",
+        stub.spec("m"), "--debtor-seat", stub.spec("m"), "--out", str(tmp_path / "run"),
+    ]  # fmt: skip
+    room = 200_000
+    done = subprocess.run(
+        line, capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "make room, then resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = dialogues(tmp_path / "run")
+    assert 0 < len(kept) < 60
+    assert subprocess.run(line, capture_output=True).returncode == 0
+    assert len(dialogues(tmp_path / "run")) == 60
+
+
+def test_ctrl_c_keeps_what_was_finished(tmp_path: Path) -> None:
+    import signal
+
+    with Stub(canned, Faults(0.2, ["hang"])) as stub:
+        line = [
+            *ARREARS, "bench", "--no-report", "--suite", "dcn", "--collector", stub.spec("m"),
+            "--debtor-seat", stub.spec("m"), "--concurrency", "64", "--out", str(tmp_path),
+        ]  # fmt: skip
+        process = subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        file = tmp_path / "dialogues.jsonl"
+        while not (file.exists() and file.read_bytes().count(b"\n") > 3):
+            assert process.poll() is None
+        os.kill(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"resume with the same command" in told
+    assert b"Traceback" not in told
+    assert len(dialogues(tmp_path)) > 3
+
+
 def test_dialogues_that_failed_can_be_played_again(tmp_path: Path) -> None:
     what = ("--suite", "dcn", "--limit", "6")
     seen: list[bytes] = []

@@ -5,7 +5,6 @@ judged; the `.json` beside it says by whom and with which prompts. The same comm
 killed one stopped. A judge that failed leaves its reason, and no score.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ import orjson
 from arrears.bench.folder import CALLS, LineFile, LineReader, replace_file, storage
 from arrears.bench.run import Progress, silent
 from arrears.bench.stored import StoredRun
-from arrears.bench.waiting import fast_loop
+from arrears.bench.waiting import fast_loop, side_by_side
 from arrears.dialogue.record import Dialogue
 from arrears.errors import BrokenFile, ModelError, RunMismatch, RunStopped, UnknownName
 from arrears.models.backends import Backends, Settings, check_model
@@ -161,9 +160,7 @@ class _Work:
                     if stopped:
                         return
 
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._settings.concurrency):
-                    group.create_task(one_after_another())
+            await side_by_side(one_after_another, self._settings.concurrency)
         if stopped:
             raise stopped[0]
 

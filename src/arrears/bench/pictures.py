@@ -31,12 +31,13 @@ class Picture(NamedTuple):
 
 
 def pictures(lines: Lines, purses: Purses, max_turns: int) -> list[Picture]:
-    """The five figures of a suite."""
+    """The figures of a suite: five, less those that nothing can be drawn in."""
+    agreed = any(row.agreed for rows in lines.values() for row in rows)
+    satisfied = any(isinstance(row.us, int | float) for rows in lines.values() for row in rows)
     return [
-        _assets(lines, purses),
-        _terms(lines),
+        *([_assets(lines, purses), _terms(lines)] if agreed else ()),
         _outcomes(lines),
-        _satisfaction(lines),
+        *([_satisfaction(lines)] if satisfied else ()),
         _endings(lines, max_turns),
     ]
 

@@ -1,5 +1,6 @@
 """The report: stored runs to one self-contained `report.html`, and the same tables elsewhere."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import islice
@@ -24,6 +25,7 @@ from arrears.economy.position import Money, money_of
 from arrears.scoring.row import Row
 
 REPORT = "report.html"
+_ADDRESS = re.compile(r"@https?://[^+]*")
 # A debtor's private record of a promise that it does not mean, as it is stored.
 _EMPTY_PROMISE = b'"in_earnest":false'
 # Talks whose regret is reckoned before the dozen is chosen; each costs a millisecond.
@@ -71,15 +73,28 @@ def lines_of(runs: Sequence[StoredRun]) -> dict[str, dict[str, list[Row]]]:
     several runs is told apart by the run's folder.
     """
     many = len(debtor_seats(runs)) > 1
+    short = _short({spec for run in runs for row in run.rows for spec in _specs(row)})
     seen = [(row.suite, row.collector, row.debtor_seat) for run in runs for row in _heads(run)]
     suites: dict[str, dict[str, list[Row]]] = {}
     for run in runs:
         for row in run.rows:
-            name = f"{row.collector} vs {row.debtor_seat}" if many else row.collector
+            ours, theirs = (short[spec] for spec in _specs(row))
+            name = f"{ours} vs {theirs}" if many else ours
             if seen.count((row.suite, row.collector, row.debtor_seat)) > 1:
                 name = f"{name} ({run.path.name})"
             suites.setdefault(row.suite, {}).setdefault(name, []).append(row)
     return suites
+
+
+def _specs(row: Row) -> tuple[str, str]:
+    return row.collector, row.debtor_seat
+
+
+def _short(specs: set[str]) -> dict[str, str]:
+    """Names without the address of `compat/NAME@URL`, where they stay different without it."""
+    cut = {spec: _ADDRESS.sub("", spec) if spec.startswith("compat/") else spec for spec in specs}
+    names = list(cut.values())
+    return {spec: name if names.count(name) == 1 else spec for spec, name in cut.items()}
 
 
 def _heads(run: StoredRun) -> list[Row]:

@@ -5,10 +5,11 @@ the dialogues that can still end do so, and takes no new one.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from arrears.bench.plan import Case
 from arrears.bench.play import Played, Player
@@ -51,11 +52,22 @@ async def _play(
                 if stopped:
                     return
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(settings.concurrency, len(cases))):
-                group.create_task(one_after_another())
+        await side_by_side(one_after_another, min(settings.concurrency, len(cases)))
     if stopped:
         raise stopped[0]
+
+
+async def side_by_side(worker: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
+    """Run so many of the same worker. The first error ends them all and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(worker())
+    except BaseExceptionGroup as group_of_errors:
+        error: BaseException = group_of_errors
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
 @contextmanager

@@ -1,0 +1,157 @@
+"""A model that was really trained, behind a server that we did not write, and in our own process."""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.test_models_over_http import arrears, bench, dialogues
+
+pytest.importorskip("torch", reason="local models need the extra hf")
+
+from tests import tiny_model
+
+AS_TRAINED = [tiny_model.GREETS, tiny_model.TELLS, tiny_model.OFFERS, tiny_model.TAKES]
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "2"}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model's folder, made once for both tests that load it."""
+    folder = tmp_path_factory.mktemp("tiny") / "qwen3-tiny"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tiny_model", str(folder)], capture_output=True, text=True,
+        env={**os.environ, **OFFLINE},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(weights: Path) -> Iterator[str]:
+    """`transformers serve` on a loopback port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("transformers")), "serve", str(weights), "--host",
+         "127.0.0.1", "--port", str(port), "--device", "cpu"],
+        env={**os.environ, **OFFLINE}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    base = f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            assert process.poll() is None, "the server did not come up"
+            try:
+                urllib.request.urlopen(f"{base}/health", timeout=5)
+                break
+            except (urllib.error.URLError, OSError):
+                continue
+        yield f"{base}/v1"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def words(talk: object) -> list[tuple[str, str]]:
+    """Thoughts and words of a talk."""
+    return [(t.thoughts, t.dialogue) for t in talk.turns]  # type: ignore[attr-defined]
+
+
+EXPECTED = [
+    tuple(line.partition(": ")[2] for line in text.splitlines() if not line.startswith("Action"))
+    for text in AS_TRAINED
+]
+
+
+def test_whole_dialogues_in_both_seats_on_a_server_of_others(
+    server: str, weights: Path, tmp_path: Path
+) -> None:
+    name = f"compat/{weights}@{server}"
+    talks = bench(
+        tmp_path, "--suite", "dcn", "--limit", "6", "--collector", name, "--debtor-seat", name,
+        "--max-tokens", "100", "--concurrency", "3",
+    )  # fmt: skip
+    assert [t.ending for t in talks] == ["agreed"] * 6
+    assert {str(t.terms) for t in talks} == {tiny_model.TERMS}
+    for talk in talks:
+        assert words(talk) == EXPECTED
+        assert all(t.usage and t.usage.tokens_in > 300 and t.usage.tokens_out > 10
+                   for t in talk.turns)  # fmt: skip
+
+
+def test_maden_and_a_built_in_debtor_on_a_server_of_others(
+    server: str, weights: Path, tmp_path: Path
+) -> None:
+    """A model that was never taught to plan or judge: its failures are noted, the talk goes on."""
+    talks = bench(
+        tmp_path, "--suite", "dcn", "--limit", "2", "--collector", f"compat/{weights}@{server}",
+        "--method", "maden", "--max-tokens", "60", "--max-turns", "3",
+    )  # fmt: skip
+    notes = [note for talk in talks for turn in talk.turns for note in turn.notes]
+    assert any(n.role == "planner" and "no readable JSON" in n.text for n in notes)
+    assert any(n.role == "judge" and "no readable JSON" in n.text for n in notes)
+    assert {t.ending for t in talks} <= {"agreed", "max_turns", "walked_away", "malformed"}
+
+
+def test_a_local_model_answers_waiting_dialogues_in_batches(weights: Path, tmp_path: Path) -> None:
+    """The same dialogues alone and eight at a time; and words drawn by seed, not by neighbours."""
+    name = f"hf/{weights}"
+    what = (
+        "--suite", "dcn", "--limit", "8", "--collector", name, "--debtor-seat", name,
+        "--max-tokens", "100",
+    )  # fmt: skip
+    alone = bench(tmp_path / "1", *what, "--concurrency", "1", env=OFFLINE)
+    together = bench(tmp_path / "8", *what, "--concurrency", "8", env=OFFLINE)
+    assert alone == together
+    assert [words(t) for t in together] == [EXPECTED] * 8
+    warm = ("--temperature", "0.9", "--seed", "3")
+    drawn = bench(tmp_path / "d1", *what, *warm, "--concurrency", "1", env=OFFLINE)
+    again = bench(tmp_path / "d8", *what, *warm, "--concurrency", "8", env=OFFLINE)
+    assert [words(t) for t in drawn] == [words(t) for t in again]
+
+
+def test_batches_are_made_of_those_who_wait(weights: Path) -> None:
+    import asyncio
+
+    from arrears.models.chat import Message, Sampling
+    from arrears.models.hf import LocalModel
+
+    async def ask_all() -> list[int]:
+        model = LocalModel(weights, 4)
+        talks = [
+            [Message(role="system", content="x" * n), Message(role="user", content="hello")]
+            for n in (5, 400, 60, 3, 90, 200)
+        ]
+        await asyncio.gather(*(model.answer(t, Sampling(max_tokens=5)) for t in talks))
+        model.close()
+        return model.batches
+
+    assert asyncio.run(ask_all()) == [4, 2]
+
+
+def test_what_is_no_model_is_told(tmp_path: Path) -> None:
+    done = arrears(
+        "bench", "--suite", "dcn", "--collector", f"hf/{tmp_path}", "--out", str(tmp_path / "r")
+    )
+    assert done.returncode == 2
+    assert "there is no model in" in done.stderr
+    (tmp_path / "config.json").write_text('{"model_type": "nonsense"}')
+    done = arrears(
+        "bench", "--suite", "dcn", "--collector", f"hf/{tmp_path}", "--limit", "1", "--out",
+        str(tmp_path / "r"),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "cannot be loaded" in done.stderr
+
+
+def test_a_run_of_a_local_model_reads_back(weights: Path, tmp_path: Path) -> None:
+    bench(tmp_path, "--suite", "dcn", "--limit", "2", "--collector", f"hf/{weights}", env=OFFLINE)
+    assert len(dialogues(tmp_path)) == 2
+    assert arrears("report", str(tmp_path)).returncode == 0
