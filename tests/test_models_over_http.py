@@ -393,3 +393,15 @@ def test_a_stored_run_can_take_either_seat(stub: Stub, tmp_path: Path) -> None:
     assert [t.turns for t in again] == [t.turns for t in first]
     same = bench(tmp_path / "c", *what, "--collector", "scripted/typical", "--debtor-seat", run)
     assert [t.terms for t in same] == [t.terms for t in first]
+
+
+def test_a_person_can_sit_opposite_a_model(stub: Stub) -> None:
+    done = subprocess.run(
+        [*ARREARS, "chat", "--against", stub.spec("m"), "--debtor", "dcn-test-0001", "--json",
+         "--max-turns", "1"],
+        input="Hello?\nask(inst_prds=6)\n", capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    talk = json.loads(done.stdout)
+    assert talk["debtor_seat"] == stub.spec("m")
+    assert talk["turns"][1]["seat"] == "debtor"

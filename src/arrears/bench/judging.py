@@ -14,7 +14,7 @@ import orjson
 from arrears.bench.folder import CALLS, LineFile, LineReader, replace_file, storage
 from arrears.bench.run import Progress, silent
 from arrears.bench.stored import StoredRun
-from arrears.bench.waiting import fast_loop, side_by_side
+from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.dialogue.record import Dialogue
 from arrears.errors import BrokenFile, ModelError, RunMismatch, RunStopped, UnknownName
 from arrears.models.backends import Backends, Settings, check_model
@@ -113,8 +113,7 @@ def judge_run(
                 work.store(kind, case, *_by_rubric(run, kind, case))
                 work.tell(progress)
         elif owed:
-            with fast_loop() as loop:
-                loop.run_until_complete(work.ask(owed, progress))
+            run_to_end(work.ask(owed, progress))
     finally:
         for file in files.values():
             file.close()

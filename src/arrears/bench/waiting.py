@@ -5,8 +5,9 @@ the dialogues that can still end do so, and takes no new one.
 """
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,8 +28,7 @@ def play_with_models(
 
     RunStopped once all that could still end has ended; StorageError at once.
     """
-    with fast_loop() as loop:
-        loop.run_until_complete(_play(player, cases, settings, log, store))
+    run_to_end(_play(player, cases, settings, log, store))
 
 
 async def _play(
@@ -68,6 +68,27 @@ async def side_by_side(worker: Callable[[], Coroutine[Any, Any, None]], count: i
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from None
+
+
+def run_to_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run in a loop of its own. Ctrl-C ends it in good order, as a KeyboardInterrupt."""
+    interrupted: list[bool] = []
+    with fast_loop() as loop:
+        task = loop.create_task(work)
+
+        def stop() -> None:
+            interrupted.append(True)
+            task.cancel()
+
+        # Not in a thread, and not on Windows: there a Ctrl-C arrives as it always does.
+        with suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(signal.SIGINT, stop)
+        try:
+            loop.run_until_complete(task)
+        except asyncio.CancelledError:
+            if interrupted:
+                raise KeyboardInterrupt from None
+            raise
 
 
 @contextmanager

@@ -11,19 +11,15 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 
 from arrears.agents.human import HumanAgent
-from arrears.agents.registry import (
-    check_collector,
-    check_debtor_seat,
-    make_collector,
-    make_debtor_seat,
-)
+from arrears.agents.registry import check_collector, check_debtor_seat, models_of
+from arrears.agents.seating import Place, Seating
 from arrears.debtors.pick import pick_debtor
 from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import Dialogue, as_line
 from arrears.dialogue.views import CollectorView, DebtorView
 from arrears.errors import ActSyntaxError, cannot_write
-from arrears.rng import rng_for
+from arrears.models.backends import Backends, Settings, check_model
 from arrears.terms import DIMENSIONS, TITLES, Mandate, Value, written
 
 _HELP = (
@@ -82,7 +78,7 @@ def _cell(dim: Any, value: Value | None) -> str:
 @click.option("--as", "seat", type=click.Choice(["collector", "debtor"]), default="collector",
               show_default=True, help="The seat that you take.")  # fmt: skip
 @click.option("--against", default=None,
-              help="Who sits opposite: scripted/debtor or a collector.")  # fmt: skip
+              help="Who sits opposite: scripted/debtor, a collector, or a model.")  # fmt: skip
 @click.option("--debtor", "debtor_id", default="debtbench-test-0001", show_default=True,
               help="The debtor at the table: an id of a suite, or FILE:N.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Luck of the built-in seat.")
@@ -99,7 +95,7 @@ def chat(
     save: Path | None,
     as_json: bool,
 ) -> None:
-    """Sit at the table yourself, in the terminal, against a built-in agent."""
+    """Sit at the table yourself, in the terminal, against a built-in agent or a model."""
     console = Console(stderr=True)
     debtor = pick_debtor(debtor_id)
     try:
@@ -124,7 +120,6 @@ def _play(
 ) -> Dialogue:
     """Seat both sides and let them talk."""
     person = HumanAgent("collector" if seat == "collector" else "debtor", TerminalPrompter(console))
-    rng = rng_for(seed, "chat", debtor.id)
     console.print(_HELP)
     if seat == "collector":
         other = against or "scripted/debtor"
@@ -135,25 +130,46 @@ def _play(
             f"{account.need_coll_amt:,.2f} yuan, {account.overdue_days} days overdue."
         )
         specs = ("human", other)
-        seats: tuple[Agent, Agent] = (person, make_debtor_seat(other, rng, debtor))
     else:
         other = against or "scripted/typical"
         check_collector(other)
         console.print(Panel(_card(debtor), title="you are"))
         specs = (other, "human")
-        seats = (make_collector(other, rng, debtor.background, Mandate()), person)
-    return asyncio.run(
-        negotiate(
-            case=f"chat/{specs[0]}/{debtor.id}/0",
+    settings = Settings(concurrency=1)
+    for spec in models_of(specs[:1], specs[1:], None, None):
+        check_model(spec, settings)
+    return asyncio.run(_talk(person, specs, debtor, seed, max_turns, settings))
+
+
+async def _talk(
+    person: HumanAgent,
+    specs: tuple[str, str],
+    debtor: Debtor,
+    seed: int,
+    max_turns: int,
+    settings: Settings,
+) -> Dialogue:
+    """The talk itself; `human` of the specs is the person."""
+    case = f"chat/{specs[0]}/{specs[1]}/{debtor.id}/1"
+    place = Place(case, "chat", debtor.id, 1)
+    async with Backends(settings) as models:
+        seating = Seating(seed, Mandate(), max_turns, models=models)
+        collector: Agent = person
+        debtor_seat: Agent = person
+        if specs[0] == "human":
+            debtor_seat = seating.debtor(specs[1], place, debtor)
+        else:
+            collector = seating.collector(specs[0], place, debtor)
+        return await negotiate(
+            case=case,
             suite="chat",
             debtor=debtor,
-            collector=seats[0],
-            debtor_seat=seats[1],
+            collector=collector,
+            debtor_seat=debtor_seat,
             collector_spec=specs[0],
             debtor_spec=specs[1],
             max_turns=max_turns,
         )
-    )
 
 
 def _card(debtor: Debtor) -> str:
