@@ -210,3 +210,38 @@ def test_the_same_generator_gives_the_same_interval() -> None:
     table = np.random.default_rng(1).normal(size=(50, 2))
     one = bootstrap(table, dcn.means, np.random.default_rng(9), 100)
     assert one == bootstrap(table, dcn.means, np.random.default_rng(9), 100)
+
+
+def test_repeats_with_the_same_debtors_are_no_new_debtors() -> None:
+    """Five identical repeats: the same means, and intervals that are no narrower."""
+    from dataclasses import replace
+
+    from arrears.rng import rng_for
+    from tests.talks import talks
+
+    people = {d.id: d for d in load_suite("debtbench", "test")[:60]}
+    once = [score(t, people[t.debtor_id]) for t in talks("scripted/typical", "debtbench", 60)]
+    other = [score(t, people[t.debtor_id]) for t in talks("scripted/firm", "debtbench", 60)]
+
+    def repeated(rows: list[Row]) -> list[Row]:
+        return [
+            replace(row, case=f"{row.case.rpartition('/')[0]}/{n}")
+            for n in range(1, 6)
+            for row in rows
+        ]
+
+    one, five = (summarise(rows, rng_for(1, "x"), 400) for rows in (once, repeated(once)))
+    for name, metric in one.debtbench.items():
+        more = five.debtbench[name]
+        assert more.value == pytest.approx(metric.value)
+        assert metric.low is not None
+        assert metric.high is not None
+        assert more.low == pytest.approx(metric.low, abs=1e-9)
+        assert more.high == pytest.approx(metric.high, abs=1e-9)
+        assert more.scored == 5 * metric.scored
+    single, many = (
+        compare({"a": a, "b": b}, rng_for(1, "y"), ("own CCI",), 400)[0]
+        for a, b in ((once, other), (repeated(once), repeated(other)))
+    )
+    assert many.difference.n == single.difference.n == 60
+    assert many.difference.low == pytest.approx(single.difference.low)

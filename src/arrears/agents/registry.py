@@ -3,6 +3,7 @@
 import numpy as np
 
 from arrears.agents.maden.team import METHODS, line_of, method_of
+from arrears.agents.own import OWN, is_own, load_own
 from arrears.agents.replay import REPLAY, check_replay
 from arrears.debtors.record import Background, Debtor
 from arrears.dialogue.loop import Agent
@@ -24,6 +25,10 @@ def check_collector(line: str) -> None:
         if method != "direct":
             raise UsageError(f"{model} repeats what was said; it takes no --method {method}")
         check_replay(model, "collector")
+    elif is_own(model):
+        if method != "direct" and not hasattr(load_own(model), "revise"):
+            raise UsageError(f"{model} has no draft and revise, which --method {method} needs")
+        load_own(model)
     elif not _check_model_name(model) and model not in COLLECTORS:
         raise UnknownName("collector", line, _known(COLLECTORS))
 
@@ -32,6 +37,8 @@ def check_debtor_seat(spec: str) -> None:
     """UnknownName or UsageError unless a debtor's seat of that name can be seated."""
     if spec.startswith(f"{REPLAY}/"):
         check_replay(spec, "debtor")
+    elif is_own(spec):
+        load_own(spec)
     elif not _check_model_name(spec) and spec not in DEBTOR_SEATS:
         raise UnknownName("debtor seat", spec, _known(DEBTOR_SEATS))
 
@@ -72,6 +79,12 @@ def models_of(
     return tuple(dict.fromkeys(spec for spec in (*named, *debtor_seats) if is_model(spec)))
 
 
+def own_of(collectors: tuple[str, ...], debtor_seats: tuple[str, ...]) -> tuple[str, ...]:
+    """Every seat of the user's own, each once."""
+    named = (*(method_of(line)[0] for line in collectors), *debtor_seats)
+    return tuple(dict.fromkeys(spec for spec in named if is_own(spec)))
+
+
 def speaks_english_only(spec: str) -> bool:
     """Whether a seat is built in; these neither speak nor hear Chinese."""
     return method_of(spec)[0].startswith(_SCRIPTED)
@@ -87,7 +100,8 @@ def _check_model_name(spec: str) -> bool:
 
 
 def _known(built_in: tuple[str, ...]) -> tuple[str, ...]:
-    return (*built_in, *(f"{p}/NAME" for p in providers()), f"{LOCAL}/PATH", f"{REPLAY}/RUN")
+    return (*built_in, *(f"{p}/NAME" for p in providers()), f"{LOCAL}/PATH", f"{REPLAY}/RUN",
+            f"{OWN}/FILE.py:NAME")  # fmt: skip
 
 
 def make_collector(
@@ -126,5 +140,6 @@ __all__ = [
     "make_debtor_seat",
     "method_of",
     "models_of",
+    "own_of",
     "speaks_english_only",
 ]

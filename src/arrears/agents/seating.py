@@ -12,6 +12,7 @@ from arrears.agents.briefing import collector_system, debtor_system, style_of
 from arrears.agents.llm_seat import LLMSeat
 from arrears.agents.maden.guidance import Communicator, Judge, Planner
 from arrears.agents.maden.team import Team
+from arrears.agents.own import is_own, seat_own
 from arrears.agents.registry import (
     COLLECTORS,
     DEBTOR_SEATS,
@@ -81,6 +82,9 @@ class Seating:
             return replay_seat(spec, "debtor", *address)
         if spec in DEBTOR_SEATS:
             return make_debtor_seat(spec, rng_for(self.seed, *address, "debtor"), debtor)
+        if is_own(spec):
+            agent: Agent = seat_own(spec, debtor, rng_for(self.seed, *address, "debtor"))
+            return agent
         system = debtor_system(debtor, self.max_turns, self.language)
         model = self._model(spec, place, "debtor", "speaker")
         return LLMSeat("debtor", system, model, self._sampling(place, "debtor"), self.language)
@@ -90,6 +94,11 @@ class Seating:
             address = (place.suite, place.debtor, place.repeat)
             rng = rng_for(self.seed, *address, "collector", model)
             return make_collector(model, rng, debtor.background, self.mandate)
+        if is_own(model):
+            address = (place.suite, place.debtor, place.repeat)
+            rng = rng_for(self.seed, *address, "collector", model)
+            agent: Agent = seat_own(model, debtor.background, self.mandate, rng)
+            return agent
         system = collector_system(
             style_of(debtor), debtor.background, self.mandate, self.max_turns, self.language
         )

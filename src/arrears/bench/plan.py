@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 import arrears
+from arrears.agents.own import own_digest
 from arrears.agents.registry import (
     JUDGE,
     PLANNER,
@@ -24,6 +25,7 @@ from arrears.agents.registry import (
     check_debtor_seat,
     check_helper,
     models_of,
+    own_of,
     speaks_english_only,
 )
 from arrears.debtors.record import Debtor, Record
@@ -83,6 +85,8 @@ class Plan(Record):
     """Of one answer; None: 1,024, and 4,096 for models that reason first."""
     prompts: str = ""
     """SHA-256 over the prompts, where a model is asked anything."""
+    code: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of the files of seats that the user wrote, by name."""
     repeats: Annotated[int, Field(ge=1)]
     """How often each pair of seats meets."""
     mandate: Mandate
@@ -93,6 +97,10 @@ class Plan(Record):
     def models(self) -> tuple[str, ...]:
         """Every model that the run calls; none where all seats are built in or replayed."""
         return models_of(self.collectors, self.debtor_seats, self.planner, self.judge)
+
+    def waits(self) -> bool:
+        """Whether a seat may have to be waited for: a model, or one that the user wrote."""
+        return bool(self.models() or self.code)
 
     def differences(self, other: "Plan") -> list[str]:
         """Names of the fields in which the two would not play the same run."""
@@ -158,6 +166,7 @@ def make_plan(
         temperature=temperature,
         max_tokens=max_tokens,
         prompts=prompts_digest(lang) if called else "",
+        code={spec: own_digest(spec) for spec in own_of(tuple(collectors), tuple(debtor_seats))},
         repeats=repeats,
         mandate=mandate or Mandate(),
         max_turns=max_turns,

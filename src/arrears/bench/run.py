@@ -78,7 +78,7 @@ def run(
                 rows.update(zip(played.cases, played.rows, strict=True))
             progress(len(folder.finished), len(cases))
 
-        if plan.models():
+        if plan.waits():
             if owed:
                 play_with_models(player, owed, settings, path / CALLS, store)
         else:

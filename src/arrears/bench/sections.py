@@ -217,10 +217,11 @@ def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> lis
     if len(given) > 1:
         most = max(given, key=lambda n: given[n])
         least = min(given, key=lambda n: given[n])
-        found.append(
-            f"On {suite}, {most} gives most away ({given[most][0]:.1%} off, {given[most][1]:.1f} "
-            f"months on average), {least} least ({given[least][0]:.1%}, {given[least][1]:.1f})."
-        )
+        if given[most] != given[least]:
+            found.append(
+                f"On {suite}, {most} gives most away ({given[most][0]:.1%} off, {given[most][1]:.1f} "
+                f"months on average), {least} least ({given[least][0]:.1%}, {given[least][1]:.1f})."
+            )
     lost = {
         n: s.by_category["confrontational"]["SR"].value
         for n, s in summaries.items()
@@ -228,9 +229,11 @@ def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> lis
     }
     if lost:
         worst = min(lost, key=lambda n: lost[n] or 0.0)
+        alike = len(set(lost.values())) == 1
+        who = "every collector" if alike and len(lost) > 1 else worst
         found.append(
-            f"On {suite}, {worst} reaches an agreement with {lost[worst]:.0%} of the "
-            "confrontational debtors, the fewest."
+            f"On {suite}, {who} reaches an agreement with {lost[worst]:.0%} of the "
+            "confrontational debtors" + ("." if alike else ", the fewest.")
         )
     return found
 

@@ -42,20 +42,24 @@ def bootstrap(
     statistic: Callable[[Floats], Floats],
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    cluster: int = 1,
 ) -> list[Interval]:
     """Percentile intervals of statistics of a table (n cases, k columns).
 
-    `statistic` takes (…, n, k) and gives (…, m): m numbers a resample. NaN where a statistic is
+    `cluster` rows in a row belong to one case and are drawn together: repeats with the same debtor
+    are no new debtors. `statistic` takes (…, n, k) and gives (…, m): m numbers a resample. NaN where a statistic is
     undefined; such resamples are left out. ValueError for a table without rows.
     """
-    n = len(values)
+    n = len(values) // cluster
     if n == 0:
         raise ValueError("no cases to resample")
+    groups = values.reshape(n, cluster, -1)
     point = np.atleast_1d(statistic(values))
     drawn = []
     for start in range(0, resamples, _BLOCK):
         picks = rng.integers(0, n, (min(_BLOCK, resamples - start), n))
-        drawn.append(np.atleast_2d(statistic(values[picks])))
+        rows = groups[picks].reshape(len(picks), n * cluster, -1)
+        drawn.append(np.atleast_2d(statistic(rows)))
     ends = _ends(np.concatenate(drawn))
     return [
         Interval(float(v), float(low), float(high))

@@ -146,9 +146,19 @@ def compare(
 def _pairs(
     a: Sequence[Row], b: Sequence[Row], of: Callable[[Row], float]
 ) -> list[tuple[float, float]]:
+    """One pair a debtor: each side's mean over the repeats that both have played."""
     others = {_met(row): of(row) for row in b}
-    both = [(of(row), others[_met(row)]) for row in a if _met(row) in others]
-    return [(x, y) for x, y in both if x == x and y == y]
+    both: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in a:
+        met = _met(row)
+        if met in others:
+            pair = (of(row), others[met])
+            if pair[0] == pair[0] and pair[1] == pair[1]:
+                both.setdefault(met[:2], []).append(pair)
+    return [
+        (sum(x for x, _ in found) / len(found), sum(y for _, y in found) / len(found))
+        for found in both.values()
+    ]
 
 
 def _met(row: Row) -> tuple[str, str, str]:
@@ -163,36 +173,60 @@ def _plain(
     resamples: int,
 ) -> dict[str, Metric]:
     table = np.array([[take(row) for take in of.values()] for row in rows], dtype=np.float64)
-    intervals = bootstrap(table, dcn.means, rng, resamples)
+    table, repeats = _by_debtor(rows, table)
+    intervals = bootstrap(table, dcn.means, rng, resamples, repeats)
     counts = (~np.isnan(table)).sum(axis=0)
     return {
-        name: _metric(_sharp(name, interval, int(count)), int(count), len(rows))
+        name: _metric(_sharp(name, interval, int(count), repeats), int(count), len(rows))
         for name, interval, count in zip(of, intervals, counts, strict=True)
     }
 
 
 def _of_suite(rows: Sequence[Row], rng: np.random.Generator, resamples: int) -> dict[str, Metric]:
     """DCN's averages and indices, the indices from the averages of each resample."""
-    table = dcn.columns(rows)
+    table, repeats = _by_debtor(rows, dcn.columns(rows))
 
     def all_of(values: Floats) -> Floats:
         averages = dcn.means(values)
         return np.concatenate([averages, dcn.indices(averages)], axis=-1)
 
-    intervals = bootstrap(table, all_of, rng, resamples)
+    intervals = bootstrap(table, all_of, rng, resamples, repeats)
     agreed = int((~np.isnan(table[:, 2])).sum())
     names = (*dcn.COLUMNS, "CRI", "DHI", "CCI")
     over_agreements = {"QRD", "HRD", "CD"}
     return {
-        name: _metric(_sharp(name, interval, n), n, len(rows))
+        name: _metric(_sharp(name, interval, n, repeats), n, len(rows))
         for name, interval in zip(names, intervals, strict=True)
         for n in [agreed if name in over_agreements else len(rows)]
     }
 
 
-def _sharp(name: str, interval: Interval, count: int) -> Interval:
-    """A share's interval by Wilson; every other as it is, and what nothing was scored of too."""
-    return wilson(round(interval.value * count), count) if name in _SHARES and count else interval
+def _by_debtor(rows: Sequence[Row], table: Floats) -> tuple[Floats, int]:
+    """The table with a debtor's repeats in a row, each debtor as many, and how many these are.
+
+    Where a run is not complete the missing ones are NaN, which no mean counts.
+    """
+    places: dict[str, list[int]] = {}
+    for at, row in enumerate(rows):
+        places.setdefault(row.debtor_id, []).append(at)
+    most = max(map(len, places.values()))
+    if most == 1:
+        return table, 1
+    wide = np.full((len(places), most, table.shape[1]), np.nan)
+    for debtor, found in enumerate(places.values()):
+        wide[debtor, : len(found)] = table[found]
+    return wide.reshape(-1, table.shape[1]), most
+
+
+def _sharp(name: str, interval: Interval, count: int, repeats: int) -> Interval:
+    """A share's interval by Wilson; every other as it is, and what nothing was scored of too.
+
+    Repeats with the same debtors make the share more exact and the sample no larger.
+    """
+    if name not in _SHARES or not count:
+        return interval
+    debtors = max(1, round(count / repeats))
+    return wilson(round(interval.value * debtors), debtors)._replace(value=interval.value)
 
 
 def _metric(interval: Interval, count: int, n: int) -> Metric:
