@@ -1,12 +1,26 @@
-"""Every command that the README and the docs show is run, in the order of the page."""
+"""Every command that the README and the docs show is run, in the order of the page.
 
+A model that a command names is answered for by a stub on loopback; files that a page shows (a fence whose
+first line is `# NAME`) are written as they stand there.
+"""
+
+import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from arrears.models.providers import endpoint_of, providers
+from tests.stub_minds import canned
+from tests.stub_server import KEY, Stub
+from tests.test_judging import verdict
+from tests.test_maden import PLAN
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -26,6 +40,39 @@ def commands(page: Path) -> list[str]:
     return found
 
 
+def shown_files(page: Path) -> dict[str, str]:
+    """Files that a page shows whole."""
+    blocks = FENCE.findall(page.read_text(encoding="utf-8"))
+    named = [(re.match(r"# ([\w.]+\.(?:py|yaml))\n", block), block) for block in blocks]
+    return {name[1]: block for name, block in named if name}
+
+
+def mind(request: Mapping[str, Any]) -> str:
+    """Whoever is asked: a seat, a planner, a judge at the table or one of the scores."""
+    asked = request["messages"][0]["content"]
+    if '"category"' in asked:
+        return json.dumps(PLAN)
+    if '"acceptable"' in asked:
+        return json.dumps({"comment": "fine", "acceptable": True, "suggest": ""})
+    return verdict(request) if '"reason"' in asked else canned(request)
+
+
+def answered_by(stub: Stub) -> dict[str, str]:
+    """An environment in which every provider is the stub."""
+    env = {**os.environ, **{f"{p.upper()}_BASE_URL": stub.base for p in providers()}}
+    for provider in providers():
+        if provider != "compat":
+            env[endpoint_of(f"{provider}/m", {}).key_variable] = KEY
+    return env
+
+
+def people_score(run: Path, out: Path) -> None:
+    """Two persons' scores of a stored run."""
+    cases = [json.loads(line)["case"] for line in (run / "dialogues.jsonl").open()]
+    rows = [f"{case},{who},{5 + n % 3},6" for n, case in enumerate(cases) for who in "ab"]
+    out.write_text("case,rater,US,ES\n" + "\n".join(rows) + "\n")
+
+
 def shortened(command: str) -> list[str]:
     """The command's arguments; a benchmark plays three debtors only, a chat ends at once."""
     words = shlex.split(command)[1:]
@@ -43,16 +90,53 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
     for name in BROUGHT:
         made = [*arrears, "debtors", "make", "-n", "4", "--out", name]
         subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
-    for command in commands(page):
-        words = shortened(command)
-        piped = " ".join(words).split(" > ")[0]
-        if ">" in words:
-            words = words[: words.index(">")]
-        done = subprocess.run(
-            [*arrears, *words], cwd=tmp_path, capture_output=True, text=True, input="/quit\n"
-        )
-        assert done.returncode == 0, f"{page.name}: arrears {piped}\n{done.stderr}"
-        assert done.stdout or done.stderr or "--out" in words, command
+    for name, text in shown_files(page).items():
+        (tmp_path / name).write_text(text)
+    with Stub(mind) as stub:
+        env = answered_by(stub)
+        for command in commands(page):
+            words = shortened(command)
+            piped = " ".join(words).split(" > ")[0]
+            if ">" in words:
+                words = words[: words.index(">")]
+            if "scores.csv" in words:
+                people_score(tmp_path / words[1], tmp_path / "scores.csv")
+            done = subprocess.run(
+                [*arrears, *words], cwd=tmp_path, capture_output=True, text=True, input="/quit\n",
+                env=env,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{page.name}: arrears {piped}\n{done.stderr}"
+            assert done.stdout or done.stderr or "--out" in words, command
+
+
+def test_the_collector_of_the_page_can_be_used_from_python(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "own-collector.md"
+    for name, text in shown_files(page).items():
+        (tmp_path / name).write_text(text)
+    (script,) = [b for b in FENCE.findall(page.read_text()) if b.startswith("import asyncio")]
+    (tmp_path / "mine.py").write_text(script)
+    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] in ("agreed", "max_turns", "walked_away")
+
+
+def test_the_collector_of_the_page_is_short_and_does_not_fail(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "own-collector.md"
+    text = shown_files(page)["patient.py"]
+    assert len([line for line in text.splitlines() if line.strip()]) <= 35
+    (tmp_path / "patient.py").write_text(text)
+    line = [sys.executable, "-m", "arrears.cli.main", "bench", "--suite", "dcn", "--collector",
+            "python/patient.py:Patient", "--limit", "60", "--out", "r", "--no-report"]  # fmt: skip
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    endings = [json.loads(row)["ending"] for row in (tmp_path / "r" / "dialogues.jsonl").open()]
+    assert set(endings) <= {"agreed", "max_turns", "walked_away"}
+    assert endings.count("agreed") > 10
+    changed = text.replace("STEPS = (", "STEPS = (  # changed\n    ")
+    (tmp_path / "patient.py").write_text(changed)
+    again = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 2
+    assert "it differs in code" in again.stderr
 
 
 def test_pages_say_nothing_of_the_machine_that_they_were_written_on() -> None:

@@ -405,3 +405,77 @@ def test_a_person_can_sit_opposite_a_model(stub: Stub) -> None:
     talk = json.loads(done.stdout)
     assert talk["debtor_seat"] == stub.spec("m")
     assert talk["turns"][1]["seat"] == "debtor"
+
+
+def test_a_run_in_chinese(tmp_path: Path) -> None:
+    """Prompts, labels and strategies in Chinese; the English rubric leaves the talk unscored."""
+
+    def mind(request: Mapping[str, Any]) -> str:
+        said = sum(m["role"] == "assistant" for m in request["messages"])
+        if seat_of(request) == "collector":
+            return (
+                "思考：先问清楚。\n策略：还款协商\n"
+                "动作：ask(disc_ratio=0%，pmt_ratio=百分之二十五，pmt_days=7天，inst_prds=半年)\n"
+                "对话：您看先付四分之一，其余分六期，可以吗？"
+            )
+        if said == 0:
+            return "思考：太急了。\n策略：渲染困境\n动作：无\n对话：我最近失业了，手头只有三千元，请多给点时间。"
+        return "思考：行吧。\n策略：还款协商\n动作：accept(disc_ratio=0%, pmt_ratio=25%, pmt_days=7, inst_prds=6)\n对话：好，我同意。"
+
+    with Stub(mind) as stub:
+        talks = bench(
+            tmp_path, "--suite", "debtbench", "--limit", "3", "--lang", "zh", "--collector",
+            stub.spec("m"), "--debtor-seat", stub.spec("m"),
+        )  # fmt: skip
+        assert all("催收员" in r["messages"][0]["content"] for r in stub.requests)
+        heard = [r["messages"][-1]["content"] for r in stub.requests if len(r["messages"]) > 2]
+        assert any("客户说：" in text and "我最近失业了" in text for text in heard)
+    assert [t.ending for t in talks] == ["agreed"] * 3
+    assert talks[0].turns[0].strategy == "repayment_negotiation"
+    assert talks[0].turns[1].strategy == "dilemma_rendering"
+    done = arrears("report", str(tmp_path), "--json")
+    us = json.loads(done.stdout)["suites"]["debtbench"]["compat/m"]["debtbench"]["US"]
+    assert (us["value"], us["unscored"]) == (None, 3)
+
+
+def test_built_in_seats_do_not_speak_chinese(stub: Stub, tmp_path: Path) -> None:
+    done = arrears(
+        "bench", "--suite", "dcn", "--lang", "zh", "--collector", stub.spec("m"), "--out",
+        str(tmp_path / "r"),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "scripted/debtor speaks and hears English only" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--collector", "python/none.py:X"), "cannot read none.py"),
+        (("--collector", "python/none.py"), "write python/FILE.py:NAME"),
+        (("--collector", "replay/none"), "is no run"),
+        (("--collector", "scripted/typical", "--method", "madden"), "known: direct, planning"),
+        (("--collector", "scripted/typical", "--method", "maden", "--planner", "x"), "planner 'x'"),
+        (("--collector", "compat/m@http://127.0.0.1:1/v1", "--rpm", "0"), "--rpm"),
+        (("--collector", "hf/none"), "there is no model in none"),
+        (
+            ("--collector", "scripted/typical", "--debtor-seat", "scripted/nobody"),
+            "scripted/debtor",
+        ),
+    ],
+)
+def test_seats_that_cannot_be_had_are_told(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    done = arrears("bench", "--suite", "dcn", *words, "--out", str(tmp_path / "r"))
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_server_that_is_not_there_ends_dialogues_and_not_the_run(tmp_path: Path) -> None:
+    talks = bench(
+        tmp_path, "--suite", "dcn", "--limit", "3", "--collector", "compat/m@http://127.0.0.1:1/v1",
+        "--retries", "1", "--retry-wait", "0.01",
+    )  # fmt: skip
+    assert {t.ending for t in talks} == {"error"}
+    assert all("cannot connect" in t.detail and "2 tries" in t.detail for t in talks)

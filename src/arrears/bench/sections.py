@@ -218,9 +218,10 @@ def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> lis
         most = max(given, key=lambda n: given[n])
         least = min(given, key=lambda n: given[n])
         if given[most] != given[least]:
+            off, months = given[most]
             found.append(
-                f"On {suite}, {most} gives most away ({given[most][0]:.1%} off, {given[most][1]:.1f} "
-                f"months on average), {least} least ({given[least][0]:.1%}, {given[least][1]:.1f})."
+                f"On {suite}, {most} gives most away ({off:.1%} off, {months:.1f} months on "
+                f"average), {least} least ({given[least][0]:.1%}, {given[least][1]:.1f})."
             )
     lost = {
         n: s.by_category["confrontational"]["SR"].value

@@ -47,8 +47,9 @@ def bootstrap(
     """Percentile intervals of statistics of a table (n cases, k columns).
 
     `cluster` rows in a row belong to one case and are drawn together: repeats with the same debtor
-    are no new debtors. `statistic` takes (…, n, k) and gives (…, m): m numbers a resample. NaN where a statistic is
-    undefined; such resamples are left out. ValueError for a table without rows.
+    are no new debtors. `statistic` takes (…, n, k) and gives (…, m): m numbers a resample. NaN
+    where a statistic is undefined; such resamples are left out. ValueError for a table without
+    rows.
     """
     n = len(values) // cluster
     if n == 0:
