@@ -66,7 +66,7 @@ def copy(run: Path, to: Path) -> Path:
 def test_all_kinds_by_two_judges_and_how_they_agree(run: Path, tmp_path: Path) -> None:
     mine = copy(run, tmp_path / "run")
     with Stub(verdict) as stub:
-        for name in ("strict", "kind"):
+        for name in ("strict", "kind", "kind.2"):
             done = arrears(
                 "judge", str(mine), "--judge", stub.spec(name),
                 "--kind", "experience,soundness,persona,realism",
@@ -75,11 +75,12 @@ def test_all_kinds_by_two_judges_and_how_they_agree(run: Path, tmp_path: Path) -
         schema = stub.requests[0]["response_format"]["json_schema"]["schema"]
         assert schema["required"] == [*EXPERIENCE, "reason"]
     sheets = read_sheets(mine)
-    assert len(sheets) == 8
+    assert len(sheets) == 12, "a point in a name is no suffix"
     assert all(
         len(s.judged) == 40 and not any(j.unscored for j in s.judged.values()) for s in sheets
     )
-    strict, kind = (s.column("US") for s in sheets if s.kind == "experience" for _ in [0])
+    second, kind, strict = (s.column("US") for s in sheets if s.kind == "experience")
+    assert second == strict
     assert {abs(strict[c] - kind[c]) for c in strict} == {1.0}
     assert "How far the judges agree" in done.stdout
     assert "Krippendorff" in done.stdout
@@ -225,3 +226,44 @@ def test_debtor_models_under_one_collector_are_one_table(tmp_path: Path) -> None
             f"compat/c vs {seat}" for seat in ("compat/one", "compat/two", "scripted/debtor")
         ]
         assert [line["debtor_seat"] for line in lines.values()][2] == "scripted/debtor"
+
+
+def test_candidates_are_marked_in_both_orders_and_the_marks_added() -> None:
+    """What training will need: a judge that likes whatever stands first gives nobody the lead."""
+    import asyncio
+    from collections.abc import Sequence
+
+    from arrears.models.chat import Completion, Message, Sampling
+    from arrears.models.usage import Usage
+    from arrears.scoring.judges import judge_candidates
+
+    class Judge:
+        def __init__(self, by_place: bool) -> None:
+            self.by_place = by_place
+
+        async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+            listed = re.findall(r"^\d\. (.*)$", messages[-1]["content"], re.MULTILINE)
+            marks = [9, 5, 1] if self.by_place else [len(text) for text in listed]
+            return Completion(json.dumps({"marks": marks, "reason": "r"}), "", Usage(5, 5))
+
+    values = {
+        "name": "A", "age": "30", "sex": "male", "need_coll_amt": "1", "overdue_days": "2",
+        "transcript": "…",
+    }  # fmt: skip
+    for by_place, marks in ((True, (10, 10, 10)), (False, (2, 6, 10))):
+        found, usage = asyncio.run(
+            judge_candidates(Judge(by_place), Sampling(), values, ("a", "bbb", "ccccc"), "en")
+        )
+        assert found == marks
+        assert usage == Usage(10, 10)
+
+
+def test_two_processes_cannot_write_one_run(run: Path, tmp_path: Path) -> None:
+    from arrears.bench.folder import lock
+
+    mine = copy(run, tmp_path / "run")
+    held = lock(mine)
+    done = arrears("judge", str(mine), "--judge", "scripted/rubric")
+    os.close(held)
+    assert done.returncode == 2
+    assert "being written by another process" in done.stderr

@@ -50,7 +50,7 @@ class RunFolder:
         self.path = path
         with storage(path):
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(path / _LOCK)
+            self._lock = lock(path)
         try:
             _agree(path, plan)
             self._dialogues = LineFile(path / DIALOGUES)
@@ -280,18 +280,20 @@ def _agree(folder: Path, plan: Plan) -> None:
         )
 
 
-def _lock(path: Path) -> int:
-    """A lock that is held while this process lives. RunMismatch if another has it.
+def lock(folder: Path) -> int:
+    """The lock of a run's folder, held until its descriptor is closed or this process ends.
+
+    RunMismatch if another process has it.
 
     A record lock and not `flock`: worker processes inherit the latter, and one that outlives its
     killed parent by a moment would keep the run from being resumed.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         os.close(fd)
-        raise RunMismatch(f"{path.parent} is being written by another process") from None
+        raise RunMismatch(f"{folder} is being written by another process") from None
     return fd
 
 

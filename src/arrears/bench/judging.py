@@ -5,13 +5,14 @@ judged; the `.json` beside it says by whom and with which prompts. The same comm
 killed one stopped. A judge that failed leaves its reason, and no score.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from arrears.bench.folder import CALLS, LineFile, LineReader, replace_file, storage
+from arrears.bench.folder import CALLS, LineFile, LineReader, lock, replace_file, storage
 from arrears.bench.run import Progress, silent
 from arrears.bench.stored import StoredRun
 from arrears.bench.waiting import run_to_end, side_by_side
@@ -93,19 +94,21 @@ def judge_run(
     folder = run.path / JUDGEMENTS
     with storage(folder):
         folder.mkdir(exist_ok=True)
-    cases = [row.case for row in run.rows][:limit]
-    owed: list[tuple[str, str, StoredRun | None]] = []
+        held = lock(run.path)
     files: dict[str, LineFile] = {}
-    for kind, other in jobs:
-        place = folder / f"{kind}--{_slug(judge)}{'--' + _slug(other.path.name) if other else ''}"
-        _agree(place.with_suffix(".json"), _header(kind, judge, language, temperature, other))
-        if retry_errors:
-            _forget_failures(place.with_suffix(".jsonl"))
-        files[kind] = LineFile(place.with_suffix(".jsonl"))
-        done = files[kind].index("case")
-        owed += [(kind, case, other) for case in cases if case not in done]
-    total = len(jobs) * len(cases)
     try:
+        cases = [row.case for row in run.rows][:limit]
+        owed: list[tuple[str, str, StoredRun | None]] = []
+        for kind, other in jobs:
+            stem = "--".join(map(_slug, (kind, judge, *([other.path.name] if other else ()))))
+            head, lines = folder / f"{stem}.json", folder / f"{stem}.jsonl"
+            _agree(head, _header(kind, judge, language, temperature, other))
+            if retry_errors:
+                _forget_failures(lines)
+            files[kind] = LineFile(lines)
+            done = files[kind].index("case")
+            owed += [(kind, case, other) for case in cases if case not in done]
+        total = len(jobs) * len(cases)
         progress(total - len(owed), total)
         work = _Work(run, judge, language, temperature, settings, files, total - len(owed), total)
         if judge == RUBRIC:
@@ -117,6 +120,7 @@ def judge_run(
     finally:
         for file in files.values():
             file.close()
+        os.close(held)
     names = {kind for kind, _ in jobs}
     return [s for s in read_sheets(run.path) if s.judge == judge and s.kind in names]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from arrears.errors import ModelError, UsageError
 from arrears.models.budget import Call, CallLog
 from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
-from arrears.models.providers import ANSWER_TOKENS
+from arrears.models.providers import answer_tokens
 from arrears.models.usage import Usage
 
 
@@ -51,6 +51,7 @@ class LocalModel:
             tokenizer.pad_token = tokenizer.eos_token
         self._tokenizer, self._model = tokenizer, model.to(device).eval()
         self._device = device
+        self._answer_tokens = answer_tokens(path.name)
         self._batch = batch
         self._waiting: list[_Waiting] = []
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="generate")
@@ -100,7 +101,7 @@ class LocalModel:
             add_special_tokens=False,
         ).to(self._device)
         width = inputs["input_ids"].shape[1]
-        limits = [one.sampling.max_tokens or ANSWER_TOKENS for one in batch]
+        limits = [one.sampling.max_tokens or self._answer_tokens for one in batch]
         longest = getattr(self._model.config, "max_position_embeddings", 0) or 0
         room = longest - width if longest else max(limits)
         if room < 1:

@@ -74,8 +74,13 @@ def endpoint_of(spec: str, environment: Mapping[str, str]) -> Endpoint:
         takes_seed=bool(row["seed"]),
         schema=row["schema"],
         takes_temperature=not _matches("no_temperature", name),
-        answer_tokens=REASONING_TOKENS if _matches("reasoning", name) else ANSWER_TOKENS,
+        answer_tokens=answer_tokens(name),
     )
+
+
+def answer_tokens(name: str) -> int:
+    """The most tokens of an answer: more for a model that reasons first (DebtBench, Table 9)."""
+    return REASONING_TOKENS if _matches("reasoning", name) else ANSWER_TOKENS
 
 
 def key_for(endpoint: Endpoint, environment: Mapping[str, str]) -> str:
