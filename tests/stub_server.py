@@ -67,8 +67,11 @@ class Faults:
 class Stub:
     """The server. Use it as a context manager; `base` is its address."""
 
-    def __init__(self, mind: Mind, faults: Faults | None = None, *, key: str = "") -> None:
+    def __init__(
+        self, mind: Mind, faults: Faults | None = None, *, key: str = "", no_schema: bool = False
+    ) -> None:
         self.mind, self.faults, self.key = mind, faults or Faults(), key
+        self.no_schema = no_schema
         self.requests: list[dict[str, Any]] = []
         """Every request body, in the order of arrival."""
         self.answered = 0
@@ -121,6 +124,8 @@ class Stub:
         if wrong:
             return _error(400, wrong)
         self.requests.append(request)
+        if self.no_schema and "response_format" in request:
+            return _error(400, "'response_format' of type 'json_schema' is not supported")
         fault = self.faults.next(body)
         if fault:
             return await self._fail(http, fault, request)

@@ -267,3 +267,17 @@ def test_two_processes_cannot_write_one_run(run: Path, tmp_path: Path) -> None:
     os.close(held)
     assert done.returncode == 2
     assert "being written by another process" in done.stderr
+
+
+def test_a_server_that_takes_no_schema_is_asked_without_one(run: Path, tmp_path: Path) -> None:
+    """It is told once; from then on the prompt alone asks for JSON."""
+    mine = copy(run, tmp_path / "run")
+    with Stub(verdict, no_schema=True) as stub:
+        done = arrears(
+            "judge", str(mine), "--judge", stub.spec("m"), "--kind", "soundness",
+            "--concurrency", "1",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert [("response_format" in r) for r in stub.requests] == [True, *[False] * 40]
+    (sheet,) = read_sheets(mine)
+    assert len(sheet.column("DS")) == 40

@@ -136,6 +136,7 @@ class Backends:
             self._log,
             self._cache,
             rng_for(0, "jitter", endpoint.spec),
+            set(),
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from arrears.models.retries import Patience, fault_of, wait_before
 from arrears.models.transport import Fault, Response, Transport
 from arrears.models.usage import Price, Usage
 
+_SCHEMA = "response_format"
+_SCHEMA_WORDS = ("response_format", "json_schema", "guided", "structured output")
 Sleep = Callable[[float], Awaitable[object]]
 
 
@@ -37,6 +40,8 @@ class Server(NamedTuple):
     cache: Cache | None
     rng: np.random.Generator
     """For the jitter of waits; it decides nothing that is said."""
+    refused: set[str]
+    """Optional parts of a request that this server has turned down; they are not sent again."""
     sleep: Sleep = asyncio.sleep
 
 
@@ -49,6 +54,19 @@ class RemoteModel:
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """Ask until there is an answer, patience ends, or asking again is no use (ModelError)."""
+        server = self._server
+        if sampling.schema is None or _SCHEMA in server.refused:
+            return await self._complete(messages, replace(sampling, schema=None))
+        try:
+            return await self._complete(messages, sampling)
+        except ModelError as error:
+            if not any(word in str(error) for word in _SCHEMA_WORDS):
+                raise
+            # The prompt asks for JSON too, and what comes is checked either way.
+            server.refused.add(_SCHEMA)
+            return await self._complete(messages, replace(sampling, schema=None))
+
+    async def _complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         server = self._server
         url = f"{server.endpoint.base}/chat/completions"
         body = request_bytes(server.endpoint, messages, sampling)
