@@ -40,30 +40,35 @@ def krippendorff_alpha(table: Floats, level: Level = "interval") -> float:
     1 − observed over expected disagreement, by the coincidences of marks within units. NaN where
     fewer than two marks can be paired, or where all of them are one.
     """
-    values = np.unique(table[~np.isnan(table)])
-    if len(values) < 2:
-        return float("nan")
-    together = np.zeros((len(values), len(values)))
-    for row in table:
-        marks = row[~np.isnan(row)]
-        if len(marks) < 2:
-            continue
-        counts = (marks[:, None] == values).sum(axis=0).astype(float)
-        together += (np.outer(counts, counts) - np.diag(counts)) / (len(marks) - 1)
-    totals = together.sum(axis=0)
-    n = totals.sum()
+    there = ~np.isnan(table)
+    marks = there.sum(axis=1)
+    paired, there, marks = table[marks >= 2], there[marks >= 2], marks[marks >= 2]
+    n = int(marks.sum())
     if n < 2:
         return float("nan")
+    if level == "interval":
+        return _interval_alpha(np.where(there, paired, 0.0), marks, n)
+    values = np.unique(paired[there])
+    counts = np.asarray((paired[:, :, None] == values).sum(axis=1), dtype=np.float64)
+    weights = 1.0 / (marks - 1)
+    together = (counts * weights[:, None]).T @ counts - np.diag(weights @ counts)
+    totals = together.sum(axis=0)
     distance = _distance(values, totals, level)
     expected = (np.outer(totals, totals) * distance).sum() / (n - 1)
     return float(1 - (together * distance).sum() / expected) if expected > 0 else float("nan")
 
 
+def _interval_alpha(filled: Floats, marks: NDArray[np.intp], n: int) -> float:
+    """The same for squared differences, which sums and sums of squares hold already."""
+    sums, squares = filled.sum(axis=1), (filled**2).sum(axis=1)
+    observed = ((marks * squares - sums**2) / (marks - 1)).sum()
+    expected = (n * squares.sum() - sums.sum() ** 2) / (n - 1)
+    return float(1 - observed / expected) if expected > 1e-12 else float("nan")
+
+
 def _distance(values: Floats, totals: Floats, level: Level) -> Floats:
     if level == "nominal":
         return np.asarray(values[:, None] != values, dtype=np.float64)
-    if level == "interval":
-        return np.asarray((values[:, None] - values) ** 2, dtype=np.float64)
     reach = np.cumsum(totals)
     middle = reach - totals / 2
     return np.asarray((middle[:, None] - middle) ** 2, dtype=np.float64)
