@@ -18,7 +18,7 @@ from arrears.models.openai_chat import completion_of, request_bytes
 from arrears.models.pacing import Ceiling, Gate
 from arrears.models.providers import endpoint_of, key_for, providers
 from arrears.models.retries import Patience, fault_of, retry_after, wait_before
-from arrears.models.transport import Fault, Response
+from arrears.models.transport import Fault, Response, proxy_for
 from arrears.models.usage import Usage, load_prices
 from arrears.rng import rng_for
 
@@ -268,6 +268,30 @@ def test_waits_grow_are_jittered_and_never_shorter_than_asked() -> None:
         assert max(waits) <= own * 1.5
         assert max(waits) - min(waits) > own / 2
     assert all(7.0 <= wait_before(2, 7.0, patience, rng) <= 8.0 for _ in range(200))
+
+
+# Proxies
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "proxy"),
+    [
+        ("https://api.x.com/v1", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("https://api.x.com/v1", {"https_proxy": "http://p:2"}, "http://p:2"),
+        ("http://gpu.lan:8000/v1", {"HTTPS_PROXY": "http://p:1"}, None),
+        ("http://gpu.lan:8000/v1", {"ALL_PROXY": "http://p:3"}, "http://p:3"),
+        ("https://api.x.com/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "lan, .x.com"}, None),
+        ("https://notx.com/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".x.com"}, "http://p:1"),
+        ("https://api.x.com/v1", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ("http://127.0.0.1:8000/v1", {"HTTP_PROXY": "http://p:1"}, None),
+        ("http://localhost:8000/v1", {"HTTP_PROXY": "http://p:1"}, None),
+        ("https://api.x.com/v1", {}, None),
+    ],
+)
+def test_a_firms_proxy_is_used_as_its_environment_says(
+    url: str, environment: Mapping[str, str], proxy: str | None
+) -> None:
+    assert proxy_for(url, environment) == proxy
 
 
 # Pacing

@@ -479,3 +479,16 @@ def test_a_server_that_is_not_there_ends_dialogues_and_not_the_run(tmp_path: Pat
     )  # fmt: skip
     assert {t.ending for t in talks} == {"error"}
     assert all("cannot connect" in t.detail and "2 tries" in t.detail for t in talks)
+
+
+def test_a_run_goes_through_a_proxy(stub: Stub, tmp_path: Path) -> None:
+    """The stub takes absolute addresses too, as a proxy does."""
+    env = {
+        "HTTP_PROXY": stub.base.removesuffix("/v1"), "http_proxy": "", "no_proxy": "", "NO_PROXY": "",
+        "VLLM_BASE_URL": "http://models.invalid/v1",
+    }  # fmt: skip
+    talks = bench(
+        tmp_path, "--suite", "dcn", "--limit", "1", "--collector", "vllm/m", "--debtor-seat",
+        "vllm/m", env=env,
+    )  # fmt: skip
+    assert talks[0].ending == "agreed"

@@ -136,6 +136,28 @@ def test_batches_are_made_of_those_who_wait(weights: Path) -> None:
     assert asyncio.run(ask_all()) == [4, 2]
 
 
+def test_a_prompt_that_does_not_fit_takes_no_neighbour_with_it(weights: Path) -> None:
+    import asyncio
+
+    from arrears.errors import ModelError
+    from arrears.models.chat import Message, Sampling
+    from arrears.models.hf import LocalModel
+
+    async def ask_all() -> list[object]:
+        model = LocalModel(weights, 4)
+        talks = [[Message(role="user", content="y " * n)] for n in (3, 20_000, 5, 9)]
+        found = await asyncio.gather(
+            *(model.answer(t, Sampling(max_tokens=4)) for t in talks), return_exceptions=True
+        )
+        model.close()
+        return list(found)
+
+    found = asyncio.run(ask_all())
+    assert isinstance(found[1], ModelError)
+    assert "does not fit" in str(found[1])
+    assert not any(isinstance(answer, Exception) for n, answer in enumerate(found) if n != 1)
+
+
 def test_what_is_no_model_is_told(tmp_path: Path) -> None:
     done = arrears(
         "bench", "--suite", "dcn", "--collector", f"hf/{tmp_path}", "--out", str(tmp_path / "r")

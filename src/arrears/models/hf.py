@@ -75,22 +75,31 @@ class LocalModel:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             # Whoever is ready to speak in this round of the loop speaks in this batch.
             await asyncio.sleep(0)
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
-            self.batches.append(len(batch))
-            try:
-                answers = await loop.run_in_executor(self._worker, self._generate, batch)
-            except Exception as error:
-                for one in batch:
-                    if not one.answer.done():
-                        one.answer.set_exception(ModelError(f"hf: {error}"))
-                continue
-            for one, completion in zip(batch, answers, strict=True):
-                if not one.answer.done():
-                    one.answer.set_result(completion)
+            await self._answer(batch)
+
+    async def _answer(self, batch: Sequence[_Waiting]) -> None:
+        """Answer a batch; one that fails (a prompt too long, no memory) is tried in halves, so that
+        only those who cannot be answered go without.
+        """
+        self.batches.append(len(batch))
+        loop = asyncio.get_running_loop()
+        try:
+            answers = await loop.run_in_executor(self._worker, self._generate, batch)
+        except Exception as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._answer(batch[:middle])
+                await self._answer(batch[middle:])
+            elif not batch[0].answer.done():
+                batch[0].answer.set_exception(ModelError(f"hf: {error}"))
+            return
+        for one, completion in zip(batch, answers, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(completion)
 
     def _generate(self, batch: Sequence[_Waiting]) -> list[Completion]:
         torch = self._torch

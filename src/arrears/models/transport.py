@@ -4,8 +4,10 @@ Nothing is retried here and nothing is understood. aiohttp costs about a tenth o
 CPU a call where the official SDK costs two.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 Kind = Literal["connect", "timeout", "dropped", "status", "unreadable", "empty"]
 
@@ -52,6 +54,7 @@ class Transport:
 
         self._aiohttp: Any = aiohttp
         self._timeouts = timeouts
+        self._proxies: dict[str, str | None] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=300),
             timeout=aiohttp.ClientTimeout(
@@ -68,7 +71,9 @@ class Transport:
         """Send and read to the end. Fault of kind `connect`, `timeout` or `dropped`."""
         http = self._aiohttp
         try:
-            async with self._session.post(url, data=body, headers=headers) as answer:
+            async with self._session.post(
+                url, data=body, headers=headers, proxy=self._proxy(url)
+            ) as answer:
                 return Response(answer.status, answer.headers, await answer.read())
         except http.ServerTimeoutError as error:
             raise Fault("timeout", f"no answer in time: {error}") from None
@@ -81,3 +86,29 @@ class Transport:
         except (http.ClientError, OSError) as error:
             words = f"{type(error).__name__}: {error}".rstrip(": ")
             raise Fault("dropped", f"the connection broke ({words})") from None
+
+    def _proxy(self, url: str) -> str | None:
+        if url not in self._proxies:
+            self._proxies[url] = proxy_for(url, os.environ)
+        return self._proxies[url]
+
+
+def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
+    """The proxy by which an address is reached, after HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
+    NO_PROXY (either case); None for this machine, and where none is set.
+
+    aiohttp's own reading of the environment would also take passwords from .netrc.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+
+    def named(variable: str) -> str:
+        return environment.get(variable.lower()) or environment.get(variable) or ""
+
+    if host == "localhost" or host.startswith("127.") or host == "::1":
+        return None
+    for place in named("NO_PROXY").split(","):
+        end = place.strip().lower().lstrip("*").lstrip(".")
+        if place.strip() == "*" or (end and (host == end or host.endswith(f".{end}"))):
+            return None
+    return named(f"{parts.scheme.upper()}_PROXY") or named("ALL_PROXY") or None
