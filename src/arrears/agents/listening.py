@@ -23,7 +23,7 @@ _HARDSHIP: Final = 0.25
 _PLACES: Final = tuple((impression, TONES.index(name)) for impression, name in _WORTH_ANSWERING)
 _AMOUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*yuan")
 # A point between digits is a decimal's.
-_CLAUSE = re.compile(r"\.(?!\d)|[!?;]|, (?:and|but|so) ")
+_CLAUSE = re.compile(r"[.!?;](?!\d)|, (?:and|but|so) ")
 _SPENDING = (
     "spend",
     "expense",

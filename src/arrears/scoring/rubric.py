@@ -48,7 +48,8 @@ def judge(dialogue: Dialogue, debtor: Debtor) -> Verdict:
     for seat in ("collector", "debtor"):
         if seat not in spoke:
             return _nothing(f"the {seat} never spoke")
-    if any(_CHINESE.search(turn.dialogue) for turn in dialogue.turns[:2]):
+    opening = dialogue.turns[0].dialogue
+    if not opening.isascii() and _CHINESE.search(opening):
         return _nothing("the built-in rubric hears English only; use arrears judge")
     seen = features(dialogue, debtor, upset_from=_upset_from())
     return Verdict(*[_points(scale, seen) for scale in _scales()])
