@@ -111,6 +111,10 @@ class Stub:
         self._ready.set()
         await self._stop.wait()
         await runner.cleanup()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _complete(self, http: web.Request) -> web.StreamResponse:
         body = await http.read()

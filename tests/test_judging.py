@@ -281,3 +281,32 @@ def test_a_server_that_takes_no_schema_is_asked_without_one(run: Path, tmp_path:
         assert [("response_format" in r) for r in stub.requests] == [True, *[False] * 40]
     (sheet,) = read_sheets(mine)
     assert len(sheet.column("DS")) == 40
+
+
+def test_what_persona_judges_saw_is_charged_to_the_debtor(run: Path, tmp_path: Path) -> None:
+    """Also where rules see nothing, as between built-in seats; one judge of two is not most."""
+    mine = copy(run, tmp_path / "run")
+
+    def strict(request: Mapping[str, Any]) -> str:
+        names = ("emotion", "cognition", "style", "scenario")
+        case = crc32(request["messages"][1]["content"].encode())
+        flags = {"broke_character": case % 4 == 0, "leaked_instructions": False,
+                 "turned_collector": False}  # fmt: skip
+        marks = {**dict.fromkeys(names, 4), "style": 1 if case % 4 == 1 else 3}
+        return json.dumps({**marks, **flags, "reason": "r"})
+
+    def table() -> dict[str, Any]:
+        about = json.loads(arrears("report", str(mine), "--json").stdout)["about"]
+        return next(t for t in about if t["title"] == "How the players behaved")["rows"]  # type: ignore[no-any-return]
+
+    with Stub(strict) as stub:
+        arrears("judge", str(mine), "--judge", stub.spec("a"), "--kind", "persona")
+        told = table()["scripted/typical"]
+        flagged = int(re.search(r"broke_character (\d+)", told["what"][0])[1])  # type: ignore[index]
+        off = int(re.search(r"off_persona (\d+)", told["what"][0])[1])  # type: ignore[index]
+        assert 0 < flagged < 30
+        assert 0 < off < 30
+        assert told["spoiled by debtor %"][0] == f"{100 * (flagged + off) / 40:.1f}"
+        stub.mind = lambda request: strict(request).replace("true", "false").replace("1,", "3,")
+        arrears("judge", str(mine), "--judge", stub.spec("b"), "--kind", "persona")
+    assert table()["scripted/typical"]["what"][0] == "none"

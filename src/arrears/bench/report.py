@@ -14,7 +14,8 @@ from arrears.bench.folder import DIALOGUES, LineReader, replace_file
 from arrears.bench.judge_tables import judge_tables
 from arrears.bench.judging import read_sheets
 from arrears.bench.plan import Plan
-from arrears.bench.run_tables import cost_table, players_table, repeats_table
+from arrears.bench.players import players_table
+from arrears.bench.run_tables import cost_table, repeats_table
 from arrears.bench.sections import Section, section, summaries_of, tables_of
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import DCN, DEBTBENCH, Table
@@ -119,7 +120,9 @@ def tables_about(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """Tables about the runs themselves: players, repeats, judges, cost."""
     sheets = [sheet for run in runs for sheet in read_sheets(run.path)]
     for suite, lines in lines_of(runs).items():
-        yield from filter(None, (players_table(suite, lines), repeats_table(suite, lines, sheets)))
+        yield from filter(
+            None, (players_table(suite, lines, sheets), repeats_table(suite, lines, sheets))
+        )
     if sheets:
         yield from judge_tables(sheets)
     cost = cost_table(runs)

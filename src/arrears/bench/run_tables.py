@@ -1,4 +1,4 @@
-"""Tables about the run itself: what it cost, how its players behaved, what its repeats tell."""
+"""Tables about the run itself: what it cost, and what its repeats tell."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,8 +13,7 @@ from arrears.models.usage import Usage
 from arrears.rng import rng_for
 from arrears.scoring.repeats import Components, components, components_with_judges, pass_hat
 from arrears.scoring.row import Row
-from arrears.scoring.simulator import FAULTS
-from arrears.scoring.statistics import bootstrap, wilson
+from arrears.scoring.statistics import bootstrap
 
 _SPENT = ("seat", "role", "model")
 
@@ -69,64 +68,6 @@ def cost_table(runs: Sequence[StoredRun]) -> Table | None:
         + ("" if priced else " Models without a price are not in it.")
         + " Calls of dialogues that were interrupted are counted too.",
     )  # fmt: skip
-
-
-def players_table(suite: str, lines: Mapping[str, Sequence[Row]]) -> Table | None:
-    """Failures of the players by seat, and success with and without spoiled dialogues.
-
-    None where both seats are built in everywhere.
-    """
-    rows = []
-    seen: list[str] = []
-    for name, found in lines.items():
-        looked_at = [r for r in found if r.debtor_faults is not None]
-        if not looked_at:
-            continue
-        sound = [r for r in looked_at if not r.debtor_faults]
-        kinds: dict[str, int] = {}
-        for row in looked_at:
-            for seat, faults in (
-                ("debtor", row.debtor_faults),
-                ("collector", row.collector_faults),
-            ):
-                for fault in filter(None, (faults or "").split(",")):
-                    kinds[f"{seat} {fault}"] = kinds.get(f"{seat} {fault}", 0) + 1
-        seen += [kind.partition(" ")[2] for kind in kinds]
-        ours = sum(bool(r.collector_faults) for r in looked_at)
-        told = ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items(), key=lambda i: -i[1]))
-        rows.append(
-            TableRow(
-                name,
-                [
-                    _share(len(looked_at) - len(sound), len(looked_at)),
-                    _share(ours, len(looked_at)),
-                    _share(sum(r.agreed for r in looked_at), len(looked_at)),
-                    _share(sum(r.agreed for r in sound), len(sound)),
-                    _share(sum(r.success for r in looked_at), len(looked_at)),
-                    _share(sum(r.success for r in sound), len(sound)),
-                    Cell(told or "none"),
-                ],
-            )
-        )
-    if not rows:
-        return None
-    meanings = "; ".join(f"{kind}: {FAULTS[kind]}" for kind in dict.fromkeys(seen))
-    return Table(
-        "How the players behaved",
-        f"Dialogues on {suite} in which a seat failed as a player",
-        "collector",
-        [
-            Column("spoiled by debtor %", better=-1),
-            Column("failed as collector %", better=-1),
-            Column("agreed %"),
-            Column("without spoiled"),
-            Column("holds %"),
-            Column("without spoiled"),
-            Column("what"),
-        ],
-        rows,
-        f"By rules, charged to the seat that failed. {meanings}".rstrip() + ".",
-    )
 
 
 def repeats_table(
@@ -211,13 +152,3 @@ def _shares(found: Components) -> Cell:
     cases, repeats, judge = found.shares()
     text = f"cases {cases:.0%}, repeats {repeats:.0%}"
     return Cell(text + (f", judges {judge:.0%}" if judge is not None else ""))
-
-
-def _share(part: int, whole: int) -> Cell:
-    if not whole:
-        return Cell("–", hint="no dialogues left")
-    found = wilson(part, whole)
-    return Cell(
-        f"{100 * found.value:.1f}", f"{100 * found.low:.1f}…{100 * found.high:.1f}", "",
-        f"{part:,} of {whole:,}",
-    )  # fmt: skip

@@ -28,6 +28,7 @@ FAULTS: Final[Mapping[str, str]] = {
     "money_off_record": "named money of its own that its record does not bear out",
     "changed_its_story": "named its own money twice, far apart",
     "facts_off_record": "named an age, or a debt, that is not the record's",
+    "off_persona": "a persona judge finds it against its profile (1 of 5)",
     "unreadable": "could not bring out a readable message",
     "no_answer": "its model gave no answer",
 }
