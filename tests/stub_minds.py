@@ -1,5 +1,6 @@
 """What a stub model says: canned talks that end, and the built-in seats behind a server."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -122,3 +123,42 @@ class BuiltIn:
                 heard.append(Heard(seat, said.dialogue, said.acts))
                 own.append(turn)
         return text
+
+
+EXPERIENCE = {
+    "satisfaction": ["empathy", "respect", "transparency", "feasibility"],
+    "emotion_support": ["identification", "comforting", "experience", "impact"],
+    "communication": ["consistency", "role", "expression", "humanness"],
+}
+
+
+def verdict(request: Mapping[str, Any]) -> str:
+    """A judge whose marks follow from the conversation, and lean by the judge's name."""
+    asked = request["messages"][0]["content"]
+    draw = crc32(request["messages"][1]["content"].encode())
+    lean = 1 if request["model"] == "kind" else 0
+    if "human_likeness" in asked:
+        return json.dumps({"human_likeness": "A", "realism": "A", "reason": "the first, always"})
+    if '"satisfaction"' in asked:
+        mark = 3 + draw % 5 + lean
+        parts = {
+            part: {**dict.fromkeys(criteria, mark), "score": mark}
+            for part, criteria in EXPERIENCE.items()
+        }
+        return "```json\n" + json.dumps({**parts, "reason": "r"}) + "\n```"
+    if '"naturalness"' in asked:
+        names = ("naturalness", "alignment", "plausibility", "fluency")
+        return json.dumps({**dict.fromkeys(names, 1 + draw % 5), "reason": "r"})
+    if '"broke_character"' in asked:
+        names = ("emotion", "cognition", "style", "scenario")
+        flags = dict.fromkeys(("broke_character", "leaked_instructions", "turned_collector"), False)
+        return json.dumps({**dict.fromkeys(names, 1 + draw % 5), **flags, "reason": "r"})
+    return json.dumps({"score": 1 + draw % 5, "reason": "r"})
+
+
+# What a planner answers
+PLAN = {
+    "category": 4, "reason": "little now",
+    "disc_ratio": {"open": "0%", "limit": "0%"}, "pmt_ratio": {"open": "30%", "limit": "20%"},
+    "pmt_days": {"open": 5, "limit": 10}, "inst_prds": {"open": 6, "limit": 9},
+}  # fmt: skip

@@ -68,10 +68,17 @@ class Stub:
     """The server. Use it as a context manager; `base` is its address."""
 
     def __init__(
-        self, mind: Mind, faults: Faults | None = None, *, key: str = "", no_schema: bool = False
+        self,
+        mind: Mind,
+        faults: Faults | None = None,
+        *,
+        key: str = "",
+        no_schema: bool = False,
+        no_usage: bool = False,
+        repeats_key: bool = False,
     ) -> None:
         self.mind, self.faults, self.key = mind, faults or Faults(), key
-        self.no_schema = no_schema
+        self.no_schema, self.no_usage, self.repeats_key = no_schema, no_usage, repeats_key
         self.requests: list[dict[str, Any]] = []
         """Every request body, in the order of arrival."""
         self.answered = 0
@@ -119,7 +126,9 @@ class Stub:
     async def _complete(self, http: web.Request) -> web.StreamResponse:
         body = await http.read()
         if self.key and http.headers.get("Authorization") != f"Bearer {self.key}":
-            return _error(401, "Incorrect API key provided.", "invalid_api_key")
+            sent = http.headers.get("Authorization", "").removeprefix("Bearer ")
+            told = f": {sent}" if self.repeats_key else "."
+            return _error(401, f"Incorrect API key provided{told}", "invalid_api_key")
         try:
             request = orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -139,6 +148,12 @@ class Stub:
     def _answer(self, request: Mapping[str, Any]) -> bytes:
         text = self.mind(request)
         words = sum(len(m["content"].split()) for m in request["messages"])
+        usage = {
+            "prompt_tokens": words,
+            "completion_tokens": len(text.split()),
+            "total_tokens": words + len(text.split()),
+            "prompt_tokens_details": {"cached_tokens": words // 2},
+        }
         return orjson.dumps(
             {
                 "id": f"chatcmpl-{self.answered}",
@@ -153,12 +168,7 @@ class Stub:
                         "finish_reason": "stop",
                     }
                 ],
-                "usage": {
-                    "prompt_tokens": words,
-                    "completion_tokens": len(text.split()),
-                    "total_tokens": words + len(text.split()),
-                    "prompt_tokens_details": {"cached_tokens": words // 2},
-                },
+                **({} if self.no_usage else {"usage": usage}),
             }
         )
 

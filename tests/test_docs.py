@@ -17,10 +17,8 @@ from typing import Any
 import pytest
 
 from arrears.models.providers import endpoint_of, providers
-from tests.stub_minds import canned
+from tests.stub_minds import PLAN, canned, verdict
 from tests.stub_server import KEY, Stub
-from tests.test_judging import verdict
-from tests.test_maden import PLAN
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

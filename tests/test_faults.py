@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from arrears.dialogue.record import Dialogue
+from tests.commands import ARREARS, bench, dialogues
 from tests.stub_minds import canned
 from tests.stub_server import FAULTS, Faults, Stub
-from tests.test_models_over_http import ARREARS, bench, dialogues
 
 DIALOGUES = 1000
 WHAT = ("--suite", "debtbench", "--concurrency", "64", "--timeout", "0.7", "--retry-wait", "0.01",

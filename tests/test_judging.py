@@ -12,40 +12,10 @@ from zlib import crc32
 
 import pytest
 
-from arrears.bench.judging import read_sheets
-from tests.stub_minds import canned
+from arrears.bench.sheets import read_sheets
+from tests.commands import ARREARS, arrears, bench
+from tests.stub_minds import EXPERIENCE, canned, verdict
 from tests.stub_server import Faults, Stub
-from tests.test_models_over_http import ARREARS, arrears, bench
-
-EXPERIENCE = {
-    "satisfaction": ["empathy", "respect", "transparency", "feasibility"],
-    "emotion_support": ["identification", "comforting", "experience", "impact"],
-    "communication": ["consistency", "role", "expression", "humanness"],
-}
-
-
-def verdict(request: Mapping[str, Any]) -> str:
-    """A judge whose marks follow from the conversation, and lean by the judge's name."""
-    asked = request["messages"][0]["content"]
-    draw = crc32(request["messages"][1]["content"].encode())
-    lean = 1 if request["model"] == "kind" else 0
-    if "human_likeness" in asked:
-        return json.dumps({"human_likeness": "A", "realism": "A", "reason": "the first, always"})
-    if '"satisfaction"' in asked:
-        mark = 3 + draw % 5 + lean
-        parts = {
-            part: {**dict.fromkeys(criteria, mark), "score": mark}
-            for part, criteria in EXPERIENCE.items()
-        }
-        return "```json\n" + json.dumps({**parts, "reason": "r"}) + "\n```"
-    if '"naturalness"' in asked:
-        names = ("naturalness", "alignment", "plausibility", "fluency")
-        return json.dumps({**dict.fromkeys(names, 1 + draw % 5), "reason": "r"})
-    if '"broke_character"' in asked:
-        names = ("emotion", "cognition", "style", "scenario")
-        flags = dict.fromkeys(("broke_character", "leaked_instructions", "turned_collector"), False)
-        return json.dumps({**dict.fromkeys(names, 1 + draw % 5), **flags, "reason": "r"})
-    return json.dumps({"score": 1 + draw % 5, "reason": "r"})
 
 
 @pytest.fixture(scope="module")

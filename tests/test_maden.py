@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from arrears.models.chat import Completion, Message, Sampling
 from arrears.models.usage import Usage
 from arrears.rng import rng_for
 from arrears.terms import DIMENSIONS, Mandate
+from tests.stub_minds import PLAN
 
 PERSON = load_suite("dcn", "test")[0]
 ACCOUNT = PERSON.background
@@ -36,11 +36,6 @@ SPACE = OutcomeSpace(
     {"disc_ratio": 0.0, "pmt_ratio": 0.30, "pmt_days": 5, "inst_prds": 6},
     {"disc_ratio": 0.0, "pmt_ratio": 0.20, "pmt_days": 10, "inst_prds": 9},
 )  # fmt: skip
-PLAN = {
-    "category": 4, "reason": "little now",
-    "disc_ratio": {"open": "0%", "limit": "0%"}, "pmt_ratio": {"open": "30%", "limit": "20%"},
-    "pmt_days": {"open": 5, "limit": 10}, "inst_prds": {"open": 6, "limit": 9},
-}  # fmt: skip
 
 
 def view(*said: tuple[str, str, tuple[Act, ...]], mandate: Mandate | None = None) -> CollectorView:
@@ -387,10 +382,3 @@ def test_a_speaking_model_gets_plan_and_review_in_its_own_conversation() -> None
     assert model.sent[1][: len(model.sent[0])] == model.sent[0]
     assert turn.dialogue == "Nothing off."
     assert turn.usage == Usage(20, 10), "both tries are counted"
-
-
-def test_notes_never_reach_the_debtor() -> None:
-    """Neither view type has room for them: what is heard is words and acts."""
-    turn = replace(Turn("collector", "Hello.", (NON,)), thoughts="SECRET")
-    assert Heard._fields == ("seat", "dialogue", "acts")
-    assert "SECRET" not in str(Heard(turn.seat, turn.dialogue, turn.acts))

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,33 +12,9 @@ import orjson
 import pytest
 
 from arrears.debtors.suites import load_suite
-from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
-from tests.stub_minds import BuiltIn, canned, seat_of
+from tests.commands import ARREARS, arrears, bench
+from tests.stub_minds import PLAN, BuiltIn, canned, seat_of
 from tests.stub_server import KEY, Faults, Stub
-
-ARREARS = (sys.executable, "-m", "arrears.cli.main")
-
-
-def arrears(
-    *words: str, env: Mapping[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    """One command as a real process."""
-    return subprocess.run(
-        [*ARREARS, *words], capture_output=True, text=True, env={**os.environ, **(env or {})}
-    )
-
-
-def bench(out: Path, *words: str, env: Mapping[str, str] | None = None) -> list[Dialogue]:
-    """A run that must succeed, and its dialogues."""
-    done = arrears("bench", "--no-report", "--out", str(out), *words, env=env)
-    assert done.returncode == 0, done.stderr
-    return dialogues(out)
-
-
-def dialogues(out: Path) -> list[Dialogue]:
-    """The dialogues of a run folder."""
-    lines = (out / "dialogues.jsonl").read_bytes().splitlines()
-    return [DIALOGUE_ADAPTER.validate_json(line) for line in lines]
 
 
 @pytest.fixture
@@ -208,86 +183,6 @@ def test_an_empty_answer_is_never_an_empty_turn(tmp_path: Path) -> None:
     assert all(turn.dialogue for turn in talks[0].turns)
 
 
-def test_what_a_provider_refuses_ends_the_talk_with_its_words(tmp_path: Path) -> None:
-    with Stub(canned, Faults(doomed=lambda body: True)) as stub:
-        talks = bench(tmp_path, "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"))
-        assert len(stub.requests) == 3, "it is not asked again"
-    assert {t.ending for t in talks} == {"error"}
-    assert all("blocked by the content filter" in t.detail for t in talks)
-
-
-def test_a_run_in_which_everything_failed_has_a_report(tmp_path: Path) -> None:
-    with Stub(canned, Faults(doomed=lambda body: True)) as stub:
-        done = arrears(
-            "bench", "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"), "--out",
-            str(tmp_path),
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "no_answer" in done.stdout
-    assert "content filter" in (tmp_path / "report.html").read_text()
-
-
-def test_a_full_disk_stops_a_run_of_models_and_keeps_what_was_finished(
-    stub: Stub, tmp_path: Path
-) -> None:
-    import resource
-
-    line = [
-        *ARREARS, "bench", "--no-report", "--suite", "dcn", "--limit", "60", "--collector",
-        stub.spec("m"), "--debtor-seat", stub.spec("m"), "--out", str(tmp_path / "run"),
-    ]  # fmt: skip
-    room = 200_000
-    done = subprocess.run(
-        line, capture_output=True, text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "make room, then resume" in done.stderr
-    assert "Traceback" not in done.stderr
-    kept = dialogues(tmp_path / "run")
-    assert 0 < len(kept) < 60
-    assert subprocess.run(line, capture_output=True).returncode == 0
-    assert len(dialogues(tmp_path / "run")) == 60
-
-
-def test_ctrl_c_keeps_what_was_finished(tmp_path: Path) -> None:
-    import signal
-
-    with Stub(canned, Faults(0.2, ["hang"])) as stub:
-        line = [
-            *ARREARS, "bench", "--no-report", "--suite", "dcn", "--collector", stub.spec("m"),
-            "--debtor-seat", stub.spec("m"), "--concurrency", "64", "--out", str(tmp_path),
-        ]  # fmt: skip
-        process = subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        file = tmp_path / "dialogues.jsonl"
-        while not (file.exists() and file.read_bytes().count(b"\n") > 3):
-            assert process.poll() is None
-        os.kill(process.pid, signal.SIGINT)
-        _, told = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert b"resume with the same command" in told
-    assert b"Traceback" not in told
-    assert len(dialogues(tmp_path)) > 3
-
-
-def test_dialogues_that_failed_can_be_played_again(tmp_path: Path) -> None:
-    what = ("--suite", "dcn", "--limit", "6")
-    seen: list[bytes] = []
-
-    def first_three(body: bytes) -> bool:
-        seen.append(body)
-        return len(seen) <= 3
-
-    with Stub(canned, Faults(doomed=first_three)) as stub:
-        seats = ("--collector", stub.spec("m"), "--debtor-seat", stub.spec("m"))
-        talks = bench(tmp_path, *what, *seats)
-        assert sum(t.ending == "error" for t in talks) == 3
-        talks = bench(tmp_path, *what, *seats)
-        assert sum(t.ending == "error" for t in talks) == 3, "without being asked to"
-        talks = bench(tmp_path, *what, *seats, "--retry-errors")
-    assert [t.ending for t in talks] == ["agreed"] * 6
-
-
 def test_keys_are_sent_and_never_kept(tmp_path: Path) -> None:
     with Stub(canned, key=KEY) as stub:
         words = ("--suite", "dcn", "--limit", "1", "--collector", "openai/gpt-4o-mini")
@@ -313,76 +208,6 @@ def test_a_missing_key_is_told_before_anything_is_spent(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "OPENAI_API_KEY" in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-PRICES = "per_million_tokens:\n  compat/m: {in: 1000, cached: 100, out: 2000}\n"
-
-
-def test_a_run_stops_before_it_costs_more_than_it_may(stub: Stub, tmp_path: Path) -> None:
-    """And goes on where it was, with a higher limit, to the very dialogues of a free run."""
-    prices = tmp_path / "prices.yaml"
-    prices.write_text(PRICES)
-    words = (
-        "--suite", "dcn", "--limit", "12", "--collector", stub.spec("m"),
-        "--debtor-seat", stub.spec("m"),
-    )  # fmt: skip
-    free = bench(tmp_path / "free", *words)
-    out, money = tmp_path / "run", ("--prices", str(prices), "--concurrency", "4")
-    line = ["bench", "--no-report", "--out", str(out), *words, *money]
-    done = arrears(*line, "--max-cost", "60")
-    assert done.returncode == 1
-    assert "--max-cost 60" in done.stderr
-    spent = cost(out)
-    assert 30 < spent <= 60
-    kept = (out / "dialogues.jsonl").read_bytes().count(b"\n")
-    assert 0 < kept < 12
-    done = arrears(*line, "--max-cost", "1000")
-    assert done.returncode == 0, done.stderr
-    assert spent < cost(out) < 1000
-    assert [(t.case, t.turns) for t in dialogues(out)] == [(t.case, t.turns) for t in free]
-
-
-def cost(out: Path) -> float:
-    """What a run has cost, by its log of calls."""
-    return sum(json.loads(line)["cost"] for line in (out / "calls.jsonl").open())
-
-
-def test_a_model_without_a_price_cannot_be_limited(stub: Stub, tmp_path: Path) -> None:
-    done = arrears(
-        "bench", "--suite", "dcn", "--collector", stub.spec("unpriced"), "--max-cost", "1",
-        "--out", str(tmp_path),
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "price of compat/unpriced" in done.stderr
-
-
-def test_tokens_are_counted_by_seat_and_role(stub: Stub, tmp_path: Path) -> None:
-    talks = bench(
-        tmp_path, "--suite", "dcn", "--limit", "2", "--collector", stub.spec("m"),
-        "--debtor-seat", stub.spec("m"),
-    )  # fmt: skip
-    calls = [json.loads(line) for line in (tmp_path / "calls.jsonl").open()]
-    assert {(c["seat"], c["role"]) for c in calls} == {
-        ("collector", "speaker"), ("debtor", "speaker"),
-    }  # fmt: skip
-    for talk in talks:
-        mine = [c for c in calls if c["case"] == talk.case]
-        assert sum(c["out"] for c in mine) == sum(t.usage.tokens_out for t in talk.turns if t.usage)
-        assert sum(c["cached"] for c in mine) > 0
-
-
-def test_a_cache_answers_without_asking(stub: Stub, tmp_path: Path) -> None:
-    words = (
-        "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"),
-        "--debtor-seat", stub.spec("m"), "--cache", str(tmp_path / "cache"),
-    )  # fmt: skip
-    first = bench(tmp_path / "a", *words)
-    asked = len(stub.requests)
-    second = bench(tmp_path / "b", *words)
-    assert len(stub.requests) == asked
-    assert first == second
-    bench(tmp_path / "c", *words, "--temperature", "0.5")
-    assert len(stub.requests) == 2 * asked, "another temperature is another question"
 
 
 def test_a_stored_run_can_take_either_seat(stub: Stub, tmp_path: Path) -> None:
@@ -447,40 +272,6 @@ def test_built_in_seats_do_not_speak_chinese(stub: Stub, tmp_path: Path) -> None
     assert "scripted/debtor speaks and hears English only" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--collector", "python/none.py:X"), "cannot read none.py"),
-        (("--collector", "python/none.py"), "write python/FILE.py:NAME"),
-        (("--collector", "replay/none"), "is no run"),
-        (("--collector", "scripted/typical", "--method", "madden"), "known: direct, planning"),
-        (("--collector", "scripted/typical", "--method", "maden", "--planner", "x"), "planner 'x'"),
-        (("--collector", "compat/m@http://127.0.0.1:1/v1", "--rpm", "0"), "--rpm"),
-        (("--collector", "hf/none"), "there is no model in none"),
-        (
-            ("--collector", "scripted/typical", "--debtor-seat", "scripted/nobody"),
-            "scripted/debtor",
-        ),
-    ],
-)
-def test_seats_that_cannot_be_had_are_told(
-    words: tuple[str, ...], said: str, tmp_path: Path
-) -> None:
-    done = arrears("bench", "--suite", "dcn", *words, "--out", str(tmp_path / "r"))
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert not (tmp_path / "r").exists()
-
-
-def test_a_server_that_is_not_there_ends_dialogues_and_not_the_run(tmp_path: Path) -> None:
-    talks = bench(
-        tmp_path, "--suite", "dcn", "--limit", "3", "--collector", "compat/m@http://127.0.0.1:1/v1",
-        "--retries", "1", "--retry-wait", "0.01",
-    )  # fmt: skip
-    assert {t.ending for t in talks} == {"error"}
-    assert all("cannot connect" in t.detail and "2 tries" in t.detail for t in talks)
-
-
 def test_a_run_goes_through_a_proxy(stub: Stub, tmp_path: Path) -> None:
     """The stub takes absolute addresses too, as a proxy does."""
     env = {
@@ -492,3 +283,43 @@ def test_a_run_goes_through_a_proxy(stub: Stub, tmp_path: Path) -> None:
         "vllm/m", env=env,
     )  # fmt: skip
     assert talks[0].ending == "agreed"
+
+
+def test_what_planner_and_judge_say_never_reaches_the_debtor(tmp_path: Path) -> None:
+    """Neither their words nor the draft that they changed; the speaker and the record have both."""
+
+    def mind(request: Mapping[str, Any]) -> str:
+        asked = request["messages"][0]["content"]
+        if '"category"' in asked:
+            return json.dumps({**PLAN, "reason": "SENTINEL-PLAN"})
+        if '"acceptable"' in asked:
+            return json.dumps({"comment": "SENTINEL-REVIEW", "acceptable": False, "suggest": ""})
+        if seat_of(request) == "debtor":
+            return "Action: non\nDialogue: I lost my job in spring."
+        if "SENTINEL-REVIEW" in request["messages"][-1]["content"]:
+            return "Action: ask(inst_prds=6)\nDialogue: What really goes out."
+        if len(request["messages"]) == 2:
+            return "Action: non\nDialogue: Hello, what happened?"
+        return "Action: ask(inst_prds=24)\nDialogue: SENTINEL-DRAFT"
+
+    with Stub(mind) as stub:
+        talks = bench(
+            tmp_path, "--suite", "dcn", "--limit", "2", "--max-turns", "3", "--method", "maden",
+            "--collector", stub.spec("m"), "--debtor-seat", stub.spec("m"),
+        )  # fmt: skip
+        sent = {"collector": "", "debtor": ""}
+        for request in stub.requests:
+            asked = request["messages"][0]["content"]
+            if '"category"' not in asked and '"acceptable"' not in asked:
+                sent[seat_of(request)] += str(request["messages"])
+    assert "What really goes out." in sent["debtor"]
+    assert "SENTINEL" not in sent["debtor"]
+    for talk in talks:
+        drafted = [t for t in talk.turns if any(n.role == "draft" for n in t.notes)]
+        assert [t.dialogue for t in drafted] == ["What really goes out."] * 2
+        assert talk.turns[2].notes[0].text.startswith("class 4: SENTINEL-PLAN")
+        assert {n.text for t in drafted for n in t.notes if n.role == "judge"} == {
+            "revise: SENTINEL-REVIEW"
+        }
+    assert "SENTINEL-PLAN" in sent["collector"]
+    assert "SENTINEL-REVIEW" in sent["collector"]

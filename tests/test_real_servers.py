@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_models_over_http import arrears, bench, dialogues
+from tests.commands import arrears, bench, dialogues
 
 pytest.importorskip("torch", reason="local models need the extra hf")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arrears.agents.maden.team import METHODS, line_of, method_of
+from arrears.agents.maden.team import METHODS, method_of
 from arrears.agents.own import OWN, is_own, load_own
 from arrears.agents.replay import REPLAY, check_replay
 from arrears.debtors.record import Background, Debtor
@@ -122,24 +122,3 @@ def make_debtor_seat(spec: str, rng: np.random.Generator, debtor: Debtor) -> Age
     if spec not in DEBTOR_SEATS:
         raise UnknownName("debtor seat", spec, DEBTOR_SEATS)
     return ScriptedDebtor(debtor, rng)
-
-
-__all__ = [
-    "COLLECTORS",
-    "DEBTOR_SEATS",
-    "JUDGE",
-    "METHODS",
-    "PLANNER",
-    "check_collector",
-    "check_debtor_seat",
-    "check_helper",
-    "check_method",
-    "helpers_of",
-    "line_of",
-    "make_collector",
-    "make_debtor_seat",
-    "method_of",
-    "models_of",
-    "own_of",
-    "speaks_english_only",
-]

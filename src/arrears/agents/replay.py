@@ -4,17 +4,15 @@
 its talk by suite, debtor and repeat; where the stored talk ends, it has nothing more to say.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Turn
-from arrears.errors import BrokenFile, MalformedReply, UnknownName, UsageError
+from arrears.errors import MalformedReply, UnknownName, UsageError
+from arrears.files import LineReader, Span
 from arrears.strategies import Seat
 
 REPLAY = "replay"
@@ -25,7 +23,7 @@ _Key = tuple[str, str, str, int]
 class _Talks(NamedTuple):
     """Where each dialogue of a run lies, by seat's name, suite, debtor and repeat."""
 
-    spans: Mapping[_Key, tuple[int, int]]
+    spans: Mapping[_Key, Span]
     names: tuple[str, ...]
 
 
@@ -57,12 +55,8 @@ def replay_seat(spec: str, seat: Seat, suite: str, debtor: str, repeat: int) -> 
     span = talks.spans.get((name, suite, debtor, repeat))
     if span is None:
         raise MalformedReply(f"{path} holds no talk of {name} with {debtor} ({suite}, {repeat})")
-    fd = os.open(path / _DIALOGUES, os.O_RDONLY)
-    try:
-        line = os.pread(fd, span[1], span[0])
-    finally:
-        os.close(fd)
-    return ReplaySeat(seat, DIALOGUE_ADAPTER.validate_json(line).turns)
+    with LineReader(path / _DIALOGUES) as file:
+        return ReplaySeat(seat, DIALOGUE_ADAPTER.validate_json(file.read(span)).turns)
 
 
 def _talks_of(spec: str, seat: Seat) -> tuple[Path, str, _Talks]:
@@ -85,22 +79,19 @@ def _talks_of(spec: str, seat: Seat) -> tuple[Path, str, _Talks]:
 @lru_cache(maxsize=16)
 def _index(path: Path, seat: Seat) -> _Talks:
     file = path / _DIALOGUES
-    spans: dict[_Key, tuple[int, int]] = {}
-    field = "collector" if seat == "collector" else "debtor_seat"
-    at = 0
-    try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    row = orjson.loads(line)
-                    repeat = int(row["case"].rpartition("/")[2])
-                    key = (row[field], row["suite"], row["debtor_id"], repeat)
-                except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-                    raise BrokenFile(file, f"not a stored dialogue ({error})", number) from None
-                spans[key] = (at, len(line))
-                at += len(line)
-    except FileNotFoundError:
-        raise UsageError(f"{path} is no run: it has no {_DIALOGUES}") from None
-    return _Talks(spans, tuple(sorted({key[0] for key in spans})))
+    if not file.exists():
+        raise UsageError(f"{path} is no run: it has no {_DIALOGUES}")
+    name = "collector" if seat == "collector" else "debtor_seat"
+
+    def key(row: Any) -> tuple[_Key, str]:
+        repeat = int(row["case"].rpartition("/")[2])
+        return (row[name], row["suite"], row["debtor_id"], repeat), row["case"]
+
+    with LineReader(file) as lines:
+        by_case = lines.index(key)
+    spans = {found: span for (found, _), span in by_case.items()}
+    if len(spans) < len(by_case):
+        raise UsageError(
+            f"in {path} the same {seat} has met several seats; replay a run in which it met one"
+        )
+    return _Talks(spans, tuple(sorted({found[0] for found in spans})))

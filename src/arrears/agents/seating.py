@@ -11,7 +11,7 @@ from typing import NamedTuple
 from arrears.agents.briefing import collector_system, debtor_system, style_of
 from arrears.agents.llm_seat import LLMSeat
 from arrears.agents.maden.guidance import Communicator, Judge, Planner
-from arrears.agents.maden.team import Team
+from arrears.agents.maden.team import Team, method_of
 from arrears.agents.own import is_own, seat_own
 from arrears.agents.registry import (
     COLLECTORS,
@@ -21,7 +21,6 @@ from arrears.agents.registry import (
     helpers_of,
     make_collector,
     make_debtor_seat,
-    method_of,
 )
 from arrears.agents.replay import REPLAY, replay_seat
 from arrears.debtors.record import Debtor
@@ -90,13 +89,12 @@ class Seating:
         return LLMSeat("debtor", system, model, self._sampling(place, "debtor"), self.language)
 
     def _speaker(self, model: str, place: Place, debtor: Debtor) -> Agent:
+        address = (place.suite, place.debtor, place.repeat, "collector", model)
         if model in COLLECTORS:
-            address = (place.suite, place.debtor, place.repeat)
-            rng = rng_for(self.seed, *address, "collector", model)
+            rng = rng_for(self.seed, *address)
             return make_collector(model, rng, debtor.background, self.mandate)
         if is_own(model):
-            address = (place.suite, place.debtor, place.repeat)
-            rng = rng_for(self.seed, *address, "collector", model)
+            rng = rng_for(self.seed, *address)
             agent: Agent = seat_own(model, debtor.background, self.mandate, rng)
             return agent
         system = collector_system(

@@ -10,31 +10,23 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import Self
 
 import orjson
 from pydantic import ValidationError
 
 from arrears.bench.plan import FORMAT_VERSION, Plan
-from arrears.errors import BrokenFile, RunMismatch, StorageError, cannot_write
+from arrears.errors import BrokenFile, RunMismatch
+from arrears.files import CASE, LineFile, Span, replace_file, storage
 
 PLAN, DIALOGUES, TIMING = "run.json", "dialogues.jsonl", "timing.jsonl"
 SCORES, REPORT, DEBTORS = "scores.parquet", "report.html", "debtors.jsonl"
 CALLS = "calls.jsonl"
 """One line for each call of a model: what it was for, its tokens, its price."""
 _LOCK = ".lock"
-_COPY = 1 << 20
-
-
-class Span(NamedTuple):
-    """Where one line lies in a file, its newline included; bytes."""
-
-    start: int
-    length: int
 
 
 class RunFolder:
@@ -55,7 +47,7 @@ class RunFolder:
             _agree(path, plan)
             self._dialogues = LineFile(path / DIALOGUES)
             self._timing = LineFile(path / TIMING)
-            self.finished: dict[str, Span] = self._dialogues.index("case")
+            self.finished: dict[str, Span] = self._dialogues.index(CASE)
         except BaseException:
             os.close(self._lock)
             raise
@@ -109,7 +101,7 @@ class RunFolder:
         replace_file(self.path / DIALOGUES, lambda out: self._dialogues.copy(spans, out))
         self._dialogues.close()
         self._dialogues = LineFile(self.path / DIALOGUES)
-        self.finished = self._dialogues.index("case")
+        self.finished = self._dialogues.index(CASE)
 
     def put_in_order(self, cases: Sequence[str]) -> None:
         """Rewrite the dialogues once, atomically, in the order of the cases.
@@ -119,112 +111,6 @@ class RunFolder:
         spans = [self.finished[case] for case in cases]
         if any(a.start > b.start for a, b in pairwise(spans)):
             self._rewrite(spans)
-
-
-class LineReader:
-    """A file of whole lines, read by place. Use it as a context manager."""
-
-    def __init__(self, path: Path) -> None:
-        """BrokenFile where it cannot be opened."""
-        self._path = path
-        try:
-            self._fd = self._open()
-        except OSError as error:
-            raise BrokenFile(path, error.strerror or str(error)) from error
-
-    def _open(self) -> int:
-        return os.open(self._path, os.O_RDONLY)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the file back."""
-        os.close(self._fd)
-
-    def index(self, key: str) -> dict[str, Span]:
-        """Where the line with each value of a JSON key lies; a torn last line is passed over.
-
-        BrokenFile, with the line's number, for any other line that cannot be read.
-        """
-        found: dict[str, Span] = {}
-        at = 0
-        with open(self._fd, "rb", closefd=False) as file:
-            file.seek(0)
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    name = orjson.loads(line)[key]
-                except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                    why = f"not a stored dialogue ({error}); remove this line to play it again"
-                    raise BrokenFile(self._path, why, line=number) from None
-                if name in found:
-                    raise BrokenFile(
-                        self._path, f"{name} is stored twice; remove this line", line=number
-                    )
-                found[name] = Span(at, len(line))
-                at += len(line)
-        return found
-
-    def read(self, span: Span) -> bytes:
-        """One line, its newline included."""
-        return os.pread(self._fd, span.length, span.start)
-
-
-class LineFile(LineReader):
-    """A file that grows by whole lines. Opening it makes it and cuts a torn last line."""
-
-    def __init__(self, path: Path) -> None:
-        """StorageError where it cannot be written."""
-        self._path = path
-        with storage(path):
-            self._fd = self._open()
-
-    def _open(self) -> int:
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        self._size = _end_of_last_line(fd)
-        if self._size < os.fstat(fd).st_size:
-            os.ftruncate(fd, self._size)
-        return fd
-
-    def append(self, lines: Sequence[bytes]) -> list[Span]:
-        """Write lines at the end, all or none. StorageError where they cannot be written."""
-        data = b"".join(lines)
-        done = 0
-        try:
-            while done < len(data):
-                done += os.write(self._fd, data[done:])
-        except BaseException as error:
-            os.ftruncate(self._fd, self._size)
-            if isinstance(error, OSError):
-                raise unwritten(self._path, error) from error
-            raise
-        spans = []
-        for line in lines:
-            spans.append(Span(self._size, len(line)))
-            self._size += len(line)
-        return spans
-
-    def copy(self, spans: Sequence[Span], out: BinaryIO) -> None:
-        """Write the lines in the order given, never holding more than one."""
-        for span in spans:
-            out.write(self.read(span))
-
-
-def _end_of_last_line(fd: int) -> int:
-    """Where the last whole line of a file ends."""
-    end = os.fstat(fd).st_size
-    while end > 0:
-        start = max(0, end - _COPY)
-        newline = os.pread(fd, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
 
 
 def read_plan(folder: Path) -> Plan:
@@ -295,39 +181,3 @@ def lock(folder: Path) -> int:
         os.close(fd)
         raise RunMismatch(f"{folder} is being written by another process") from None
     return fd
-
-
-def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file beside its place and move it there in one step.
-
-    Whatever happens on the way, `path` is either what it was or the whole new file.
-    """
-    new = path.with_name(f".{path.name}.new")
-    with storage(path):
-        try:
-            with open(new, "wb") as out:
-                write(out)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(new, path)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
-
-
-@contextmanager
-def storage(path: Path) -> Iterator[None]:
-    """Turns a failing disk into a StorageError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritten(path, error) from error
-
-
-def unwritten(path: Path, error: OSError) -> StorageError:
-    """What to tell about a run's file that could not be written."""
-    return cannot_write(
-        path,
-        error,
-        "Finished dialogues are kept; make room, then resume with the same command",
-    )

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from arrears.bench.judging import PAIRWISE, Sheet
 from arrears.bench.people import Marks
+from arrears.bench.sheets import PAIRWISE, Sheet
 from arrears.bench.tables import Cell, Column, Table, TableRow
 from arrears.rng import rng_for
 from arrears.scoring.agreement import (

@@ -1,23 +1,31 @@
 """Scoring a stored run again with models as judges, without playing it again.
 
-`judgements/KIND--JUDGE.jsonl` in the run's folder holds one line a dialogue, appended as it is
-judged; the `.json` beside it says by whom and with which prompts. The same command goes on where a
-killed one stopped. A judge that failed leaves its reason, and no score.
+Each judgement is stored as it is given (`sheets.py`); the same command goes on where a killed one
+stopped. A judge that failed leaves its reason, and no score.
 """
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
-from arrears.bench.folder import CALLS, LineFile, LineReader, lock, replace_file, storage
+from arrears.bench.folder import CALLS, lock
 from arrears.bench.run import Progress, silent
+from arrears.bench.sheets import (
+    JUDGEMENTS,
+    PAIRWISE,
+    Sheet,
+    agree_on_header,
+    forget_failures,
+    read_sheets,
+    slug,
+)
 from arrears.bench.stored import StoredRun
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.dialogue.record import Dialogue
-from arrears.errors import BrokenFile, ModelError, RunMismatch, RunStopped, UnknownName
+from arrears.errors import ModelError, RunStopped, UnknownName, UsageError
+from arrears.files import CASE, LineFile, storage
 from arrears.models.backends import Backends, Settings, check_model
 from arrears.models.chat import Purpose, Sampling
 from arrears.models.usage import Usage
@@ -27,40 +35,11 @@ from arrears.scoring.judges import KINDS, Kind, judge_dialogue, judge_pair, scal
 from arrears.scoring.rubric import judge as rubric_judge
 from arrears.scoring.unscored import Unscored
 
-JUDGEMENTS = "judgements"
 RUBRIC = "scripted/rubric"
-PAIRWISE = "pairwise"
 _RUBRIC_KINDS: Mapping[Kind, tuple[str, ...]] = {
     "experience": ("US", "ES", "CA"),
     "soundness": ("DS",),
 }
-
-
-class Judged(NamedTuple):
-    """One stored judgement."""
-
-    case: str
-    scores: Mapping[str, float]
-    """Empty where there is none."""
-    unscored: str
-    """Why there is none; "" where there are scores."""
-    reason: str
-    """What the judge gave for a reason."""
-
-
-class Sheet(NamedTuple):
-    """All judgements of one kind by one judge."""
-
-    kind: str
-    judge: str
-    against: str
-    """The run that was compared with, for `pairwise`."""
-    judged: Mapping[str, Judged]
-    """By case."""
-
-    def column(self, score: str) -> dict[str, float]:
-        """One score by case, where it was given."""
-        return {c: j.scores[score] for c, j in self.judged.items() if score in j.scores}
 
 
 def judge_run(
@@ -84,6 +63,7 @@ def judge_run(
     """
     jobs: list[tuple[str, StoredRun | None]] = [(kind, None) for kind in kinds]
     if against is not None:
+        _comparable(run, against)
         jobs.append((PAIRWISE, against))
     if judge != RUBRIC:
         check_model(judge, settings)
@@ -100,13 +80,13 @@ def judge_run(
         cases = [row.case for row in run.rows][:limit]
         owed: list[tuple[str, str, StoredRun | None]] = []
         for kind, other in jobs:
-            stem = "--".join(map(_slug, (kind, judge, *([other.path.name] if other else ()))))
+            stem = "--".join(map(slug, (kind, judge, *([other.path.name] if other else ()))))
             head, lines = folder / f"{stem}.json", folder / f"{stem}.jsonl"
-            _agree(head, _header(kind, judge, language, temperature, other))
+            agree_on_header(head, _header(kind, judge, language, temperature, other))
             if retry_errors:
-                _forget_failures(lines)
+                forget_failures(lines)
             files[kind] = LineFile(lines)
-            done = files[kind].index("case")
+            done = files[kind].index(CASE)
             owed += [(kind, case, other) for case in cases if case not in done]
         total = len(jobs) * len(cases)
         progress(total - len(owed), total)
@@ -216,44 +196,6 @@ class _Work:
         progress(self._done, self._total)
 
 
-def read_sheets(folder: Path) -> list[Sheet]:
-    """All judgements that lie in a run's folder, by kind and judge. BrokenFile."""
-    sheets = []
-    for head in sorted((folder / JUDGEMENTS).glob("*.json")):
-        try:
-            header = orjson.loads(head.read_bytes())
-            lines = head.with_suffix(".jsonl")
-            judged = _judged(lines) if lines.exists() else {}
-            sheets.append(Sheet(header["kind"], header["judge"], header["against"], judged))
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise BrokenFile(head, f"not a judge's header ({error!r})") from None
-    order = [*KINDS, PAIRWISE]
-    return sorted(sheets, key=lambda s: (order.index(s.kind), s.judge, s.against))
-
-
-def _judged(path: Path) -> dict[str, Judged]:
-    with LineReader(path) as file:
-        rows = [orjson.loads(file.read(span)) for span in file.index("case").values()]
-    return {
-        r["case"]: Judged(
-            r["case"], r.get("scores", {}), r.get("unscored", ""), r.get("reason", "")
-        )
-        for r in rows
-    }
-
-
-def _forget_failures(path: Path) -> None:
-    """Drop the lines of judgements that failed, atomically."""
-    if not path.exists():
-        return
-    lines = [
-        line
-        for line in path.read_bytes().splitlines(keepends=True)
-        if line.endswith(b"\n") and "scores" in orjson.loads(line)
-    ]
-    replace_file(path, lambda out: out.writelines(lines))
-
-
 def _by_rubric(
     run: StoredRun, kind: str, case: str
 ) -> tuple[Mapping[str, float] | Unscored, str, Usage]:
@@ -269,12 +211,29 @@ def _by_rubric(
     return scores, "", Usage()
 
 
+def _comparable(run: StoredRun, other: StoredRun) -> None:
+    """UsageError unless each of this run's dialogues has one to be compared with at most."""
+    if len(_lines(other)) > 1 and _lines(run) - _lines(other):
+        raise UsageError(
+            f"{other.path} has several collectors or debtors' seats, and not those of {run.path}; "
+            "compare with a run that has one of each, or the same"
+        )
+
+
+def _lines(run: StoredRun) -> set[tuple[str, str]]:
+    return {(row.collector, row.debtor_seat) for row in run.rows}
+
+
 def _twin(other: StoredRun, dialogue: Dialogue) -> Dialogue | None:
-    """The dialogue of another run with the same debtor and repeat; the first collector's."""
+    """The dialogue of another run with the same debtor and repeat, and the same two seats where
+    that run has several.
+    """
     repeat = dialogue.case.rpartition("/")[2]
+    several = len(_lines(other)) > 1
     for row in other.rows:
         same = (row.suite, row.debtor_id) == (dialogue.suite, dialogue.debtor_id)
-        if same and row.case.rpartition("/")[2] == repeat:
+        seats = (row.collector, row.debtor_seat) == (dialogue.collector, dialogue.debtor_seat)
+        if same and (seats or not several) and row.case.rpartition("/")[2] == repeat:
             return other.dialogue(row.case)
     return None
 
@@ -290,23 +249,3 @@ def _header(
         "prompts": "" if judge == RUBRIC else prompts_digest(language),
         "against": str(other.path) if other else "",
     }
-
-
-def _agree(path: Path, header: Mapping[str, Any]) -> None:
-    """Store what judges here, or see that it is the same as before."""
-    if path.exists():
-        stored = orjson.loads(path.read_bytes())
-        differing = [k for k in header if stored.get(k) != header[k]]
-        if differing:
-            raise RunMismatch(
-                f"{path} holds judgements made otherwise ({', '.join(differing)} differ); remove "
-                "it and its .jsonl to judge anew"
-            )
-        return
-    text = orjson.dumps(header, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    replace_file(path, lambda out: out.write(text))
-
-
-def _slug(name: str) -> str:
-    """A name as part of a file's name."""
-    return "".join(c if c.isalnum() or c in "-." else "_" for c in name.partition("@")[0])

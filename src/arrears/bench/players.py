@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from arrears.bench.judging import Sheet
+from arrears.bench.sheets import Sheet
 from arrears.bench.tables import Cell, Column, Table, TableRow
 from arrears.scoring.row import Row
 from arrears.scoring.simulator import FAULTS

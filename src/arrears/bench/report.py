@@ -10,19 +10,20 @@ from typing import Any
 import orjson
 
 import arrears
-from arrears.bench.folder import DIALOGUES, LineReader, replace_file
+from arrears.bench.folder import DIALOGUES
 from arrears.bench.judge_tables import judge_tables
-from arrears.bench.judging import read_sheets
 from arrears.bench.plan import Plan
 from arrears.bench.players import players_table
 from arrears.bench.run_tables import cost_table, repeats_table
 from arrears.bench.sections import Section, section, summaries_of, tables_of
+from arrears.bench.sheets import read_sheets
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import DCN, DEBTBENCH, Table
 from arrears.bench.transcripts import Candidate, Talk, choose, lay_out
 from arrears.debtors.record import Debtor
 from arrears.economy.grid import project_all
 from arrears.economy.position import Money, money_of
+from arrears.files import LineReader, replace_file
 from arrears.scoring.row import Row
 
 REPORT = "report.html"

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from arrears.bench.folder import CALLS, DEBTORS, DIALOGUES, PLAN, RunFolder, replace_file
+from arrears.bench.folder import CALLS, DEBTORS, DIALOGUES, PLAN, RunFolder
 from arrears.bench.plan import Plan, Populations, cases_of
 from arrears.bench.play import Played, Player
 from arrears.bench.waiting import play_with_models
 from arrears.bench.workers import play_here, play_in_workers, useful_workers
 from arrears.errors import BrokenFile
+from arrears.files import replace_file
 from arrears.models.backends import Settings, check_model
 
 if TYPE_CHECKING:

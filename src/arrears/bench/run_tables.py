@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from arrears.bench.folder import CALLS
-from arrears.bench.judging import Sheet
+from arrears.bench.sheets import Sheet
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import Cell, Column, Table, TableRow
 from arrears.models.budget import read_calls

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from arrears.bench.folder import SCORES, replace_file
+from arrears.bench.folder import SCORES
 from arrears.errors import BrokenFile
+from arrears.files import replace_file
 from arrears.scoring.row import Row, columns_of, row_from
 
 # Columns by kind; every other column is text.

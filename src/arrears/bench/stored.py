@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from arrears.bench.folder import DEBTORS, DIALOGUES, SCORES, LineReader, Span, read_plan
+from arrears.bench.folder import DEBTORS, DIALOGUES, SCORES, read_plan
 from arrears.bench.plan import Plan, Populations, cases_of, digest_of
 from arrears.bench.play import Player
 from arrears.bench.scores import read_scores
@@ -13,6 +13,7 @@ from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import load_suite
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
 from arrears.errors import RunMismatch
+from arrears.files import CASE, LineReader, Span
 from arrears.scoring.row import Row
 
 
@@ -58,7 +59,7 @@ def open_run(path: Path) -> StoredRun:
     if not (path / DIALOGUES).exists():
         raise RunMismatch(f"{path} holds no dialogues yet")
     with LineReader(path / DIALOGUES) as file:
-        spans = file.index("case")
+        spans = file.index(CASE)
         there = [case for case in cases if case.id in spans]
         rows = read_scores(path) if (path / SCORES).exists() else []
         if [row.case for row in rows] != [case.id for case in there]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from arrears.agents.registry import check_method, line_of
+from arrears.agents.maden.team import line_of
+from arrears.agents.registry import check_method
 from arrears.bench.plan import Populations, make_plan
 from arrears.cli.model_options import model_options
 from arrears.cli.report import REPORT, show_runs

@@ -63,8 +63,9 @@ def judge(
     arrears judge runs/x --judge vllm/Qwen/Qwen3-32B --people scores.csv
     """
     from arrears.bench.judge_tables import judge_tables
-    from arrears.bench.judging import judge_run, read_sheets
+    from arrears.bench.judging import judge_run
     from arrears.bench.people import read_people
+    from arrears.bench.sheets import read_sheets
     from arrears.bench.stored import open_run
     from arrears.bench.terminal import RunProgress, print_table
     from arrears.scoring.judges import KINDS

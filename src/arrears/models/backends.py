@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from arrears.errors import UsageError
 from arrears.models.budget import Budget, CallLog
@@ -13,11 +13,14 @@ from arrears.models.cache import Cache
 from arrears.models.chat import ChatModel, Purpose
 from arrears.models.pacing import Ceiling, Gate
 from arrears.models.providers import Endpoint, endpoint_of, key_for, providers
-from arrears.models.remote import RemoteModel, Server, headers_for
+from arrears.models.remote import RemoteModel, Server
 from arrears.models.retries import Patience
 from arrears.models.transport import Timeouts, Transport
 from arrears.models.usage import PriceTable, load_prices
 from arrears.rng import rng_for
+
+if TYPE_CHECKING:
+    from arrears.models.hf import LocalModel
 
 LOCAL = "hf"
 
@@ -75,7 +78,7 @@ class Backends:
         spent = self._log.spent if self._log is not None else 0.0
         self._budget = Budget(settings.max_cost, spent) if settings.max_cost is not None else None
         self._servers: dict[str, Server] = {}
-        self._local: dict[str, object] = {}
+        self._local: dict[str, LocalModel] = {}
         self._transport: Transport | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,14 +93,9 @@ class Backends:
         if self._transport is not None:
             await self._transport.close()
         for model in self._local.values():
-            model.close()  # type: ignore[attr-defined]
+            model.close()
         if self._log is not None:
             self._log.close()
-
-    @property
-    def spent(self) -> float:
-        """Money so far, earlier sessions of this run included."""
-        return self._log.spent if self._log is not None else 0.0
 
     def model(self, spec: str, purpose: Purpose) -> ChatModel:
         """A model for one purpose of one dialogue. Errors as `check_model`."""
@@ -115,7 +113,6 @@ class Backends:
         if model is None:
             path = Path(spec.partition("/")[2])
             model = self._local[spec] = LocalModel(path, self._settings.concurrency)
-        assert isinstance(model, LocalModel)
         return LocalSeat(model, spec, purpose, self._log)
 
     def _open(self, endpoint: Endpoint) -> Server:
@@ -125,7 +122,7 @@ class Backends:
         rpm, tpm = settings.requests_per_minute, settings.tokens_per_minute
         return Server(
             endpoint,
-            headers_for(key_for(endpoint, self._environment)),
+            key_for(endpoint, self._environment),
             self._transport,
             Gate(settings.concurrency),
             Ceiling(rpm) if rpm else None,

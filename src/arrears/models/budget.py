@@ -1,14 +1,14 @@
-"""Money: what was spent, by call, and a limit that is never passed."""
+"""Money: what was spent, by call, and a limit on it."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
-from arrears.errors import BudgetSpent, cannot_write
+from arrears.errors import BudgetSpent
+from arrears.files import LineFile
 from arrears.models.chat import Purpose
 from arrears.models.usage import Usage
 
@@ -28,18 +28,14 @@ class Call(NamedTuple):
 
 
 class CallLog:
-    """`calls.jsonl`: one line a call, written at once, so that a kill forgets no money."""
+    """`calls.jsonl`: one line a call, written at once, so that a kill forgets none that was
+    answered.
+    """
 
     def __init__(self, path: Path) -> None:
         """StorageError where it cannot be written. Costs of earlier sessions are read back."""
         self.spent = sum(call.cost or 0.0 for call in read_calls(path))
-        try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            if _torn(path):
-                os.write(self._fd, b"\n")
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        self._path = path
+        self._file = LineFile(path)
 
     def add(self, call: Call) -> None:
         """Count a call."""
@@ -59,14 +55,11 @@ class CallLog:
             },
             option=orjson.OPT_APPEND_NEWLINE,
         )
-        try:
-            os.write(self._fd, line)
-        except OSError as error:
-            raise cannot_write(self._path, error, "make room, then resume") from error
+        self._file.append([line])
 
     def close(self) -> None:
         """Give the file back."""
-        os.close(self._fd)
+        self._file.close()
 
 
 def read_calls(path: Path) -> Iterator[Call]:
@@ -88,15 +81,6 @@ def read_calls(path: Path) -> Iterator[Call]:
                 )
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
-
-
-def _torn(path: Path) -> bool:
-    size = path.stat().st_size
-    if not size:
-        return False
-    with path.open("rb") as file:
-        file.seek(size - 1)
-        return file.read(1) != b"\n"
 
 
 class Budget:

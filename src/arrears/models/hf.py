@@ -6,6 +6,7 @@ torch and transformers are the extra `hf`; they are imported when such a model i
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -121,7 +122,7 @@ class LocalModel:
                 do_sample=False,
                 max_new_tokens=min(max(limits), room),
                 pad_token_id=self._tokenizer.pad_token_id,
-                logits_processor=[_OwnNoise(torch, [one.sampling for one in batch])],
+                logits_processor=[_OwnNoise(torch, batch)],
             )
         answers = []
         ends = self._ends()
@@ -147,17 +148,20 @@ class LocalModel:
 class _OwnNoise:
     """Draws each row by its own seed: greedy choice among logits with Gumbel noise is sampling.
 
-    So the words of a dialogue depend on its seed alone, not on who shares its batch.
+    The seed is that of the dialogue with the prompt, so that the words of a dialogue depend on
+    nobody who shares its batch, and two messages of it do not draw the same numbers.
     """
 
-    def __init__(self, torch: Any, samplings: Sequence[Sampling]) -> None:
+    def __init__(self, torch: Any, batch: Sequence[_Waiting]) -> None:
         self._torch = torch
         self._rows = []
-        for at, sampling in enumerate(samplings):
-            if sampling.temperature > 0:
+        for at, one in enumerate(batch):
+            if one.sampling.temperature > 0:
+                address = f"{one.sampling.seed or 0}\n{one.prompt}".encode()
+                seed = int.from_bytes(blake2b(address, digest_size=7).digest(), "big")
                 generator = torch.Generator(device="cpu")
-                generator.manual_seed(sampling.seed or 0)
-                self._rows.append((at, sampling.temperature, generator))
+                generator.manual_seed(seed)
+                self._rows.append((at, one.sampling.temperature, generator))
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Scores with the noise of the rows that are sampled."""

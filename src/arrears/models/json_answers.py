@@ -1,7 +1,7 @@
 """Asking a model for a JSON object, and seeing that it is the one that was asked for."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
@@ -13,14 +13,24 @@ T = TypeVar("T")
 _AGAIN = "{error}. Answer with the one JSON object that was asked for and nothing else."
 
 
+class Answer(NamedTuple, Generic[T]):
+    """An object that was asked for."""
+
+    value: T
+    usage: Usage
+    """Of all tries."""
+    text: str
+    """As the model wrote it."""
+
+
 async def ask_json(
     model: ChatModel,
     messages: Sequence[Message],
     sampling: Sampling,
     read: Callable[[dict[str, Any]], T],
     tries: int = 2,
-) -> tuple[T, Usage]:
-    """The object as `read` takes it (ValueError, KeyError or TypeError refuse it), and the tokens.
+) -> Answer[T]:
+    """The object as `read` takes it (ValueError, KeyError or TypeError refuse it).
 
     What cannot be read is sent back once. ModelError where the last try failed too.
     """
@@ -31,7 +41,7 @@ async def ask_json(
         completion = await model.complete(talk, sampling)
         usage += completion.usage
         try:
-            return read(json_in(completion.text)), usage
+            return Answer(read(json_in(completion.text)), usage, completion.text)
         except (ValueError, KeyError, TypeError) as refused:
             error = refused
         said = completion.text or "…"

@@ -63,6 +63,12 @@ def endpoint_of(spec: str, environment: Mapping[str, str]) -> Endpoint:
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise UsageError(f"{base!r} is no http address (of {spec})")
+    if parts.username or parts.password:
+        # It would be stored with the name of the model.
+        raise UsageError(
+            f"the address of {provider}/{name} holds a password; take it out and put a key into "
+            f"{row['key']}"
+        )
     return Endpoint(
         spec=spec,
         provider=provider,

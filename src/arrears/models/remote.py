@@ -1,7 +1,7 @@
 """A model behind HTTP: one call, pursued with patience, paced, counted and paid for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
@@ -28,7 +28,8 @@ class Server(NamedTuple):
     """One model at one endpoint, with all that its callers share."""
 
     endpoint: Endpoint
-    headers: Mapping[str, str]
+    key: str
+    """Travels in a header of each request, and is cut out of whatever comes back."""
     transport: Transport
     gate: Gate
     requests: Ceiling | None
@@ -51,11 +52,14 @@ class RemoteModel:
     def __init__(self, server: Server, purpose: Purpose) -> None:
         self._server = server
         self._purpose = purpose
+        self._headers = headers_for(server.key)
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """Ask until there is an answer, patience ends, or asking again is no use (ModelError)."""
         server = self._server
-        if sampling.schema is None or _SCHEMA in server.refused:
+        if sampling.schema is None:
+            return await self._complete(messages, sampling)
+        if _SCHEMA in server.refused:
             return await self._complete(messages, replace(sampling, schema=None))
         try:
             return await self._complete(messages, sampling)
@@ -80,22 +84,26 @@ class RemoteModel:
                 self._count(completion.usage, 0.0, 0, began, cached=True)
                 return completion
         if server.budget is None or server.price is None:
-            return await self._pursue(url, body, key, sampling, began)
-        # A token is at least two bytes of JSON: what the call costs at most.
-        limit = sampling.max_tokens or server.endpoint.answer_tokens
-        most = server.price.of(Usage(len(body) // 2, limit))
+            return (await self._pursue(url, body, key, sampling, began))[0]
+        most = server.price.of(self._most(body, sampling))
         await server.budget.reserve(most)
         cost = 0.0
         try:
-            completion = await self._pursue(url, body, key, sampling, began)
-            cost = server.price.of(completion.usage)
+            completion, paid = await self._pursue(url, body, key, sampling, began)
+            cost = paid or 0.0
             return completion
         finally:
             await server.budget.settle(most, cost)
 
+    def _most(self, body: bytes, sampling: Sampling) -> Usage:
+        """What a call uses at most: a token for two bytes of its request, and the whole answer."""
+        limit = sampling.max_tokens or self._server.endpoint.answer_tokens
+        return Usage(len(body) // 2, limit)
+
     async def _pursue(
         self, url: str, body: bytes, key: str, sampling: Sampling, began: float
-    ) -> Completion:
+    ) -> tuple[Completion, float | None]:
+        """The answer, and what it cost; None without a price."""
         server, patience = self._server, self._server.patience
         guess = len(body) / 4 + (sampling.max_tokens or server.endpoint.answer_tokens)
         tries = 0
@@ -123,9 +131,13 @@ class RemoteModel:
                 server.tokens.give_back(guess - usage.tokens_in - usage.tokens_out)
             if server.cache is not None:
                 server.cache.put(key, response.body)
-            cost = server.price.of(usage) if server.price is not None else None
+            cost = None
+            if server.price is not None:
+                # A limit on money must not rest on a server that counts no tokens.
+                counted = usage.tokens_in or usage.tokens_out
+                cost = server.price.of(usage if counted else self._most(body, sampling))
             self._count(usage, cost, tries, began)
-            return completion
+            return completion, cost
 
     async def _once(self, url: str, body: bytes) -> tuple[Response, Completion]:
         """One try. Fault where it brought no answer."""
@@ -133,7 +145,9 @@ class RemoteModel:
         ticket = await server.gate.enter()
         throttled = served = False
         try:
-            response = await server.transport.post(url, server.headers, body)
+            response = await server.transport.post(url, self._headers, body)
+            if server.key:
+                response = _without(response, server.key)
             if response.status != 200:
                 throttled = response.status in (429, 529)
                 raise fault_of(response)
@@ -154,8 +168,16 @@ class RemoteModel:
 
 
 def headers_for(key: str) -> dict[str, str]:
-    """What travels with each request. The key is here and nowhere else."""
+    """What travels with each request."""
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
     return headers
+
+
+def _without(response: Response, key: str) -> Response:
+    """A response without the key: some servers repeat what they were sent, and words are stored."""
+    secret = key.encode()
+    if secret not in response.body:
+        return response
+    return response._replace(body=response.body.replace(secret, b"(the key)"))

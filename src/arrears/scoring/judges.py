@@ -12,7 +12,6 @@ from typing import Any, Final, Literal, NamedTuple
 from arrears.agents.briefing import heard_of, profile_text, transcript_text
 from arrears.debtors.record import Debtor
 from arrears.dialogue.record import Dialogue
-from arrears.errors import ModelError
 from arrears.models.chat import ChatModel, Message, Sampling, Schema
 from arrears.models.json_answers import ask_json
 from arrears.models.usage import Usage
@@ -109,7 +108,7 @@ async def judge_candidates(
         filled = prompt("candidates", language).fill(
             {**values, "candidates": listed, "count": str(count)}
         )
-        marks, spent = await ask_json(
+        answer = await ask_json(
             model,
             [
                 Message(role="system", content=filled.system),
@@ -118,8 +117,8 @@ async def judge_candidates(
             replace(sampling, schema=_CANDIDATES_SCHEMA),
             lambda found: _marks(found, count),
         )
-        usage += spent
-        for i, mark in zip(order, marks, strict=True):
+        usage += answer.usage
+        for i, mark in zip(order, answer.value, strict=True):
             total[i] += mark
     return tuple(total), usage
 
@@ -134,20 +133,18 @@ async def _asked(
     schema: Schema,
 ) -> Judgement:
     filled = prompt(name, language).fill(values)
-    reasons: list[str] = []
 
-    def reader(found: dict[str, Any]) -> dict[str, float]:
-        scores = read(found)
-        reasons.append(str(found.get("reason", ""))[:500])
-        return scores
+    def reader(found: dict[str, Any]) -> tuple[dict[str, float], str]:
+        return read(found), str(found.get("reason", ""))[:500]
 
-    scores, usage = await ask_json(
+    answer = await ask_json(
         model,
         [Message(role="system", content=filled.system), Message(role="user", content=filled.ask)],
         replace(sampling, schema=schema),
         reader,
     )
-    return Judgement(scores, reasons[-1], usage)
+    scores, reason = answer.value
+    return Judgement(scores, reason, answer.usage)
 
 
 def _mark(value: Any, least: float, most: float, name: str) -> float:
@@ -253,5 +250,3 @@ _READERS: Final[Mapping[Kind, Callable[[dict[str, Any]], dict[str, float]]]] = {
     "persona": _persona,
     "realism": _realism,
 }
-__all__ = ["KINDS", "Judgement", "Kind", "ModelError", "judge_candidates", "judge_dialogue",
-           "judge_pair", "scales"]  # fmt: skip

@@ -12,7 +12,7 @@ from arrears.dialogue.acts import Act
 from arrears.dialogue.acts_text import acts_from_json, read_acts
 from arrears.dialogue.record import Turn
 from arrears.dialogue.views import CollectorView
-from arrears.errors import ActSyntaxError
+from arrears.errors import ActSyntaxError, ModelError
 from arrears.models.chat import ChatModel, Message, Sampling, Schema
 from arrears.models.json_answers import ask_json
 from arrears.models.usage import Usage
@@ -67,7 +67,7 @@ class ModelPlanner:
                 "transcript": transcript_text(view.heard, self._language),
             }
         )
-        space, usage = await ask_json(
+        answer = await ask_json(
             self._model,
             [
                 Message(role="system", content=filled.system),
@@ -76,7 +76,7 @@ class ModelPlanner:
             self._sampling,
             lambda found: read_space(found, view.mandate),
         )
-        return replace(space, usage=usage)
+        return replace(answer.value, usage=answer.usage)
 
 
 class ModelJudge:
@@ -103,12 +103,13 @@ class ModelJudge:
             self._messages.append(Message(role="system", content=filled.system))
         self._messages.append(Message(role="user", content=filled.ask))
         try:
-            review, usage = await ask_json(self._model, self._messages, self._sampling, read_review)
-        except Exception:
+            answer = await ask_json(self._model, self._messages, self._sampling, read_review)
+        except ModelError:
+            # What it said was no review; the next question must not follow on this one directly.
             self._messages.append(Message(role="assistant", content="…"))
             raise
-        self._messages.append(Message(role="assistant", content=review.comment))
-        return replace(review, usage=usage)
+        self._messages.append(Message(role="assistant", content=answer.text))
+        return replace(answer.value, usage=answer.usage)
 
 
 def read_space(found: Mapping[str, Any], mandate: Mandate) -> OutcomeSpace:
