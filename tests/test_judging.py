@@ -280,3 +280,28 @@ def test_what_persona_judges_saw_is_charged_to_the_debtor(run: Path, tmp_path: P
         stub.mind = lambda request: strict(request).replace("true", "false").replace("1,", "3,")
         arrears("judge", str(mine), "--judge", stub.spec("b"), "--kind", "persona")
     assert table()["scripted/typical"]["what"][0] == "none"
+
+
+def test_a_run_of_several_seats_is_compared_with_the_same_seats_only(
+    run: Path, tmp_path: Path
+) -> None:
+    """Which of two collectors would be the other side of the pair is nobody's to guess."""
+    two = tmp_path / "two"
+    bench(
+        two, "--suite", "debtbench", "--limit", "4", "--collector", "scripted/firm",
+        "--collector", "scripted/lenient",
+    )  # fmt: skip
+    mine = copy(run, tmp_path / "run")
+    with Stub(verdict) as stub:
+        line = ("--judge", stub.spec("m"), "--kind", "")
+        done = arrears("judge", str(mine), *line, "--against", str(two))
+        assert done.returncode == 2
+        assert "has several collectors" in done.stderr
+        assert not stub.requests
+        done = arrears("judge", str(two), *line, "--against", str(two))
+        assert done.returncode == 0, done.stderr
+        asked = [request["messages"][1]["content"] for request in stub.requests]
+    halves = [re.split(r"Conversation B:\n", text) for text in asked]
+    same = [a.split("Conversation A:\n")[1].strip() == b.split("\n\nCompare")[0] for a, b in halves]
+    assert len(same) == 16
+    assert all(same), "each talk was held against itself"

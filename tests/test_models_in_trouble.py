@@ -155,3 +155,21 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path: Path) ->
     assert "holds a password" in done.stderr
     assert "hunter2" not in done.stderr
     assert not (tmp_path / "r").exists()
+
+
+def test_a_replay_that_could_mean_two_talks_is_refused(stub: Stub, tmp_path: Path) -> None:
+    what = ("--suite", "dcn", "--limit", "2")
+    bench(
+        tmp_path / "a", *what, "--collector", "scripted/firm", "--debtor-seat", "scripted/debtor",
+        "--debtor-seat", stub.spec("m"),
+    )  # fmt: skip
+    done = arrears(
+        "bench", *what, "--collector", f"replay/{tmp_path / 'a'}", "--out", str(tmp_path / "b")
+    )
+    assert done.returncode == 2
+    assert "has met several seats" in done.stderr
+    again = bench(
+        tmp_path / "c", *what, "--collector", "scripted/firm", "--debtor-seat",
+        f"replay/{tmp_path / 'a'}:scripted/debtor",
+    )  # fmt: skip
+    assert {talk.ending for talk in again} <= {"agreed", "max_turns", "walked_away"}
