@@ -21,6 +21,7 @@ ROOMS = [
     {"agents"},
     {"scoring"},
     {"bench"},
+    {"synthesis"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
@@ -58,7 +59,7 @@ def test_a_room_imports_only_from_rooms_above_it(path: Path) -> None:
 def test_importing_arrears_loads_nothing_heavy() -> None:
     code = (
         "import arrears, sys; print([m for m in ('numpy', 'numba', 'torch', 'pydantic', "
-        "'matplotlib', 'pyarrow', 'rich') if m in sys.modules])"
+        "'matplotlib', 'pyarrow', 'rich', 'scipy', 'sklearn') if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

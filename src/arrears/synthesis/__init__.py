@@ -1,0 +1,1 @@
+"""Debtors from data: records from a table, personas and strategies from conversations."""
