@@ -29,21 +29,26 @@ def draw_account(draws: Draws, suite: str, d: Distributions) -> Account:
     need_coll_amt = round(exp(ln_debt), 2)
     assets = level["assets"] * exp(_on_debt(money["ln_assets"], ln_debt, z_assets))
     surplus = level["income"] * exp(_on_debt(money["ln_surplus"], ln_debt, z_surplus))
-    share = money["expense_share"]
-    spent = min(share["most"], max(share["least"], draws.normal(share["mean"], share["sd"])))
-    kept = max(0.5, round(2 * surplus) / 2)
-    income = float(max(1, round(surplus / (1 - spent))))
-    income = max(income, kept)
+    income, expense = income_and_expense(draws, surplus, d)
     return Account(
         age=_age(draws, d),
         sex="male" if draws.chance(d.account["male"]) else "female",
-        bal_due=_borrowed(draws, need_coll_amt, d),
+        bal_due=borrowed(draws, need_coll_amt, d),
         need_coll_amt=need_coll_amt,
         overdue_days=_overdue(draws, z_debt, z_surplus, d),
         assets=float(round(assets)),
         avg_daily_income=income,
-        avg_daily_expense=income - kept,
+        avg_daily_expense=expense,
     )
+
+
+def income_and_expense(draws: Draws, surplus: float, d: Distributions) -> tuple[float, float]:
+    """What comes in and goes out on an average day where so much is kept, yuan."""
+    share = d.money["expense_share"]
+    spent = min(share["most"], max(share["least"], draws.normal(share["mean"], share["sd"])))
+    kept = max(0.5, round(2 * surplus) / 2)
+    income = max(float(max(1, round(surplus / (1 - spent)))), kept)
+    return income, income - kept
 
 
 def _on_debt(line: dict[str, float], ln_debt: float, z: float) -> float:
@@ -58,7 +63,7 @@ def _age(draws: Draws, d: Distributions) -> int:
     return int(first) + draws.below(int(end) - int(first))
 
 
-def _borrowed(draws: Draws, need_coll_amt: float, d: Distributions) -> float:
+def borrowed(draws: Draws, need_coll_amt: float, d: Distributions) -> float:
     """What was lent: round, and at least what is still owed."""
     repaid = d.money["repaid_share"]
     share = min(repaid["most"], max(0.0, draws.normal(repaid["mean"], repaid["sd"])))

@@ -19,7 +19,16 @@ from arrears.debtors.life import (
 )
 from arrears.debtors.money import Account, draw_account
 from arrears.debtors.persona import COGNITION, cognition_levels, draw_latents, draw_personality
-from arrears.debtors.record import Background, Category, Cognition, Debtor, Finances, Reason, Trait
+from arrears.debtors.record import (
+    Background,
+    Category,
+    Cognition,
+    Debtor,
+    Finances,
+    Reason,
+    Sex,
+    Trait,
+)
 from arrears.errors import UsageError
 from arrears.rng import Draws, rng_for
 
@@ -48,14 +57,14 @@ def make_debtor(suite: str, seed: int, i: int, debtor_id: str) -> Debtor:
     draws = Draws(rng_for(seed, suite, "person", i))
     account = draw_account(draws, suite, d)
     background = Background(
-        name=draws.choice(d.begin) + draws.choice(d.end[account.sex]),
+        name=pseudonym(draws, account.sex, d),
         age=account.age,
         sex=account.sex,
         bal_due=account.bal_due,
         need_coll_amt=account.need_coll_amt,
         overdue_days=account.overdue_days,
     )
-    work, household, why = _circumstances(draws, account)
+    work, household, why = circumstances(draws, account)
     if not suite_shape(suite).persona:
         reason = plain_reason(
             draws,
@@ -99,7 +108,12 @@ def category_of(i: int, d: Distributions) -> Category:
     return d.shares[-1][0]
 
 
-def _circumstances(draws: Draws, account: Account) -> tuple[str, str, str]:
+def pseudonym(draws: Draws, sex: Sex, d: Distributions) -> str:
+    """An invented name."""
+    return draws.choice(d.begin) + draws.choice(d.end[sex])
+
+
+def circumstances(draws: Draws, account: Account) -> tuple[str, str, str]:
     """Work, household and kind of reason that go with the age, the sex and the income."""
     works = works_for(account.age, account.sex)
     fitting = [(w, p) for w, p in works if income_fits(w, account.avg_daily_income)] or works

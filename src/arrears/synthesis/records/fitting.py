@@ -1,0 +1,112 @@
+"""From a table to a model in a folder, with the evidence beside it."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Final, NamedTuple
+
+import numpy as np
+import orjson
+
+from arrears.errors import UnknownName, UsageError
+from arrears.files import replace_file, storage
+from arrears.rng import rng_for
+from arrears.synthesis.records.copies import fingerprints, store_fingerprints
+from arrears.synthesis.records.drawing import draw_rows
+from arrears.synthesis.records.evidence import Evidence, evidence
+from arrears.synthesis.records.finances import fit_lines
+from arrears.synthesis.records.mapping import read_mapping
+from arrears.synthesis.records.model import ModelDocument, column_documents, store_document
+from arrears.synthesis.records.page import write_page
+from arrears.synthesis.records.strata import Strata, strata_of
+from arrears.synthesis.records.synthesizer import METHODS, Synthesizer, fit_method
+from arrears.synthesis.records.table import LEAST_ROWS, Table, read_table
+
+EVIDENCE: Final = "evidence.json"
+REPORT: Final = "report.html"
+POOL: Final = 20_000
+
+
+class Fitted(NamedTuple):
+    """What became of a table."""
+
+    document: ModelDocument
+    evidence: Evidence
+    seconds: float
+    """To fit and to draw the rows of the evidence; without the evidence itself."""
+
+
+def fit(
+    table: Path,
+    mapping: Path,
+    method: str,
+    out: Path,
+    *,
+    seed: int = 1,
+    rows: int | None = None,
+    holdout: int | None = None,
+    pool: int = POOL,
+) -> Fitted:
+    """Fit a method on a part of a table and hold it against the other part.
+
+    `rows` are fitted on and `holdout` held out, drawn at random; half and half without them.
+    BrokenFile, UnknownName and UsageError before anything is written; StorageError.
+    """
+    if method not in METHODS:
+        raise UnknownName("method", method, METHODS)
+    meaning = read_mapping(mapping)
+    if (out / "model.json").exists():
+        raise UsageError(f"{out} holds a model already; choose another folder, or remove it")
+    whole, repairs = read_table(table, meaning)
+    members, others = _split(whole, rows, holdout, seed)
+    strata = strata_of(members, meaning.strata)
+    began = perf_counter()
+    synthesizer = fit_method(method, members, rng_for(seed, "records", method), pool)
+    made = _made(synthesizer, members, min(len(members), len(others)), seed, method, strata)
+    seconds = perf_counter() - began
+    found = evidence(made, members, others, seed)
+    document = ModelDocument(
+        method=method,
+        seed=seed,
+        rows=len(members),
+        columns=column_documents(whole.columns),
+        mapping=meaning,
+        strata=strata.document(),
+        finances=fit_lines(members, meaning).document(),
+        repairs=repairs,
+        copies_rows=found.privacy.copies_rows,
+    )
+    with storage(out):
+        out.mkdir(parents=True, exist_ok=True)
+        synthesizer.store(out)
+        store_fingerprints(out, fingerprints(members.data, members.columns))
+        text = orjson.dumps(found.document(), option=orjson.OPT_INDENT_2)
+        replace_file(out / EVIDENCE, lambda file: file.write(text))
+        write_page(out / REPORT, document, found, made, others)
+        store_document(out, document)
+    return Fitted(document, found, seconds)
+
+
+def _split(whole: Table, rows: int | None, holdout: int | None, seed: int) -> tuple[Table, Table]:
+    n = len(whole)
+    rows = rows if rows is not None else n - (holdout if holdout is not None else n // 2)
+    holdout = holdout if holdout is not None else n - rows
+    for option, count in (("--rows", rows), ("--holdout", holdout)):
+        if count < LEAST_ROWS // 2:
+            raise UsageError(f"{option} must leave {LEAST_ROWS // 2} rows at least, not {count}")
+    if rows + holdout > n:
+        raise UsageError(
+            f"--rows {rows} and --holdout {holdout} are more than the {n:,} rows that can be used"
+        )
+    order = rng_for(seed, "records", "split").permutation(n).astype(np.int64)
+    return whole.rows(order[:rows]), whole.rows(order[rows : rows + holdout])
+
+
+def _made(
+    synthesizer: Synthesizer, members: Table, n: int, seed: int, method: str, strata: Strata
+) -> Table:
+    """Rows for the evidence: copies stay in, so that they are counted."""
+    rng = rng_for(seed, "records", "evidence")
+    drawn = draw_rows(
+        synthesizer, members.columns, n, rng, strata=strata, pool=METHODS[method].pool
+    )
+    return Table(members.columns, drawn.data)
