@@ -48,11 +48,30 @@ def shown_files(page: Path) -> dict[str, str]:
 def mind(request: Mapping[str, Any]) -> str:
     """Whoever is asked: a seat, a planner, a judge at the table or one of the scores."""
     asked = request["messages"][0]["content"]
+    if any(mark in asked for mark in ('"pairs"', '"clusters"', '"confidence"')):
+        return taxonomist(request)
     if '"category"' in asked:
         return json.dumps(PLAN)
     if '"acceptable"' in asked:
         return json.dumps({"comment": "fine", "acceptable": True, "suggest": ""})
     return verdict(request) if '"reason"' in asked else canned(request)
+
+
+def taxonomist(request: Mapping[str, Any]) -> str:
+    """Whoever reads conversations for strategies: sees one in each turn, keeps every group."""
+    system, asked = (message["content"] for message in request["messages"][:2])
+    said = re.findall(r"^(\d+)\. [^:\n]+: (.*)$", asked, re.MULTILINE)
+    if '"clusters"' in system:
+        groups = [
+            {"id": int(n), "key": f"group_{n}", "name": f"group {n}", "meaning": "A move.",
+             "zh": "", "zh_meaning": "", "do": "keep", "with": None}
+            for n in re.findall(r"^(\d+)\. \(", asked, re.MULTILINE)
+        ]  # fmt: skip
+        return json.dumps({"clusters": groups})
+    if '"pairs"' in system:
+        pairs = [{"turn": int(n), "strategy": "says", "utterance": t} for n, t in said]
+        return json.dumps({"pairs": pairs})
+    return json.dumps({"turns": [{"turn": int(n), "labels": []} for n, _ in said]})
 
 
 def answered_by(stub: Stub) -> dict[str, str]:

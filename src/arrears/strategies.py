@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 import yaml
 
 from arrears.errors import BrokenFile, UnknownName
 
 Seat = Literal["collector", "debtor"]
+
+_FIELDS: Final = frozenset({"name", "meaning", "zh", "zh_meaning", "examples"})
+# What a taxonomy under review says about an entry besides (arrears.synthesis.taxonomy.file).
+_REVIEW: Final = frozenset({"status", "size", "merge_with", "split_into", "drop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +31,42 @@ class Strategy:
     zh: str = ""
     """The name in Chinese, "" where the taxonomy has none."""
     zh_meaning: str = ""
+    examples: tuple[str, ...] = ()
+    """Utterances that show it, where the taxonomy was mined from conversations."""
 
 
 def load_taxonomy(path: Path | None = None) -> Mapping[Seat, Mapping[str, Strategy]]:
-    """The strategies of both seats by key, from a file or, without one, the shipped taxonomy."""
+    """The strategies of both seats by key, from a file or, without one, the shipped taxonomy.
+
+    BrokenFile for what is no taxonomy, and for a field that no taxonomy has.
+    """
     source = path or Path(str(resources.files("arrears") / "strategies.yaml"))
     try:
         raw = yaml.safe_load(source.read_text(encoding="utf-8"))
         return {
-            seat: {k: _strategy(k, row) for k, row in raw[seat].items()}
+            seat: {k: _strategy(source, f"{seat}.{k}", k, row) for k, row in raw[seat].items()}
             for seat in ("collector", "debtor")
         }
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise BrokenFile(source, f"cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise BrokenFile(source, f"not a strategy taxonomy: {error!r}") from error
 
 
-def _strategy(key: str, row: Mapping[str, str]) -> Strategy:
-    return Strategy(key, row["name"], row["meaning"], row.get("zh", ""), row.get("zh_meaning", ""))
+def _strategy(source: Path, place: str, key: str, row: Mapping[str, Any]) -> Strategy:
+    unknown = row.keys() - _FIELDS - _REVIEW
+    if unknown:
+        known = ", ".join(sorted(_FIELDS | _REVIEW))
+        raise BrokenFile(source, f"is no field of a strategy; known: {known}",
+                         field=f"{place}.{min(unknown, key=str)}")  # fmt: skip
+    return Strategy(
+        key,
+        row["name"],
+        row["meaning"],
+        row.get("zh", ""),
+        row.get("zh_meaning", ""),
+        tuple(row.get("examples", ())),
+    )
 
 
 @cache

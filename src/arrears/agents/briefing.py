@@ -6,17 +6,22 @@ to the debtor could get in.
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Literal
+from typing import Final, Literal
 
 from arrears.debtors.record import EMOTIONS, Background, Debtor
 from arrears.dialogue.record import Turn
 from arrears.dialogue.render import render_act
 from arrears.dialogue.views import CollectorView, DebtorView, Heard, Position, Table
+from arrears.errors import UsageError
 from arrears.prompts.library import Language, prompt, words
 from arrears.strategies import Seat, strategies
 from arrears.terms import DIMENSIONS, Dimension, Mandate, Value, written
 
 Style = Literal["dcn", "debtbench"]
+DebtorPrompt = Literal["both", "naive", "strategies", "profile"]
+DEBTOR_PROMPTS: Final[tuple[DebtorPrompt, ...]] = ("both", "naive", "strategies", "profile")
+"""What a debtor's model is told beyond the debt and the money (DebtBench Table 4): who it is and
+what such people do, neither, or one of the two."""
 _TRAITS = ("legal_awareness", "financial_literacy", "responsibility", "credit_awareness")
 
 
@@ -38,14 +43,24 @@ def collector_system(
     return prompt(f"collector_{style}", language).fill(values).system
 
 
-def debtor_system(debtor: Debtor, max_turns: int, language: Language) -> str:
-    """The static part of a debtor's conversation."""
+def debtor_system(
+    debtor: Debtor, max_turns: int, language: Language, variant: DebtorPrompt = "both"
+) -> str:
+    """The static part of a debtor's conversation.
+
+    UsageError for another variant than "both" where the record has no persona to leave out.
+    """
+    style = style_of(debtor)
+    if variant != "both" and style == "dcn":
+        raise UsageError(
+            f"{debtor.id} has no persona; the prompt {variant!r} is for debtors with one"
+        )
     values = {
         **debtor_values(debtor, language),
         "strategies": strategies_text("debtor", language),
         "max_turns": str(max_turns),
     }
-    return prompt(f"debtor_{style_of(debtor)}", language).fill(values).system
+    return prompt(f"debtor_{style if variant == 'both' else variant}", language).fill(values).system
 
 
 def next_message(view: CollectorView | DebtorView, seat: Seat, language: Language) -> str:

@@ -40,6 +40,13 @@ def sample_values(
         {"disc_ratio": 0.0, "pmt_ratio": 0.10, "pmt_days": 14, "inst_prds": 12},
     )  # fmt: skip
     small = words(language)
+    if name in ("mine_pairs", "label_strategies"):
+        colon = "：" if language == "zh" else ": "
+        seats = (small["seats"]["collector"], small["seats"]["debtor"])
+        talk = "\n".join(
+            f"{number}. {who}{colon}{said}"
+            for number, (who, said) in enumerate(zip(seats, (question, answer), strict=True), 1)
+        )
     return {
         **debtor_values(debtor, language),
         **account_values(debtor.background, language),
@@ -60,10 +67,23 @@ def sample_values(
         "candidates": f"1. {question}\n2. {answer}",
         "count": "2",
         "category": str(space.category),
-        "meaning": small["classes"][space.category],
+        "meaning": small["meaning"]["legal_awareness"]
+        if name == "extract_cognition"
+        else small["classes"][space.category],
         "reason": debtor.finances.overdue_reason.text,
         "room": room_text(space, language),
         "comment": small["review"]["fine"],
         "suggestion": small["suggestion"].format(acts="ask(inst_prds=9)"),
         "error": small["empty"],
+        "speaker": small["seats"]["debtor"],
+        "clusters": f"0. (31)\n- {answer}\n\n1. (12)\n- {answer}",
+        "characters": "anxious, stubborn",
+        "styles": "vague, pleading",
+        "reasons": "job_loss, illness_self",
+        "attribute": small["traits"]["legal_awareness"],
+        "levels": "\n".join(f"{level}: {text}" for level, text in small["levels"].items()),
+        "record": profile_text(debtor, language),
+        "known": "anger: 3",
+        "threshold": "4",
+        "taxonomy": f"{small['seats']['debtor']}:\n- honest_disclosure: …",
     }

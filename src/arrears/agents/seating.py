@@ -8,7 +8,7 @@ what they do and not by their luck.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from arrears.agents.briefing import collector_system, debtor_system, style_of
+from arrears.agents.briefing import DebtorPrompt, collector_system, debtor_system, style_of
 from arrears.agents.llm_seat import LLMSeat
 from arrears.agents.maden.guidance import Communicator, Judge, Planner
 from arrears.agents.maden.team import Team, method_of
@@ -56,6 +56,8 @@ class Seating:
     judge: str | None = None
     models: Backends | None = None
     """None where no seat of the run is a model."""
+    debtor_prompt: DebtorPrompt = "both"
+    """What a debtor's model is told of the person."""
 
     def collector(self, line: str, place: Place, debtor: Debtor) -> Agent:
         """The collector's seat. It is given the debtor's background only."""
@@ -84,7 +86,7 @@ class Seating:
         if is_own(spec):
             agent: Agent = seat_own(spec, debtor, rng_for(self.seed, *address, "debtor"))
             return agent
-        system = debtor_system(debtor, self.max_turns, self.language)
+        system = debtor_system(debtor, self.max_turns, self.language, self.debtor_prompt)
         model = self._model(spec, place, "debtor", "speaker")
         return LLMSeat("debtor", system, model, self._sampling(place, "debtor"), self.language)
 

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 import arrears
+from arrears.agents.briefing import DebtorPrompt
 from arrears.agents.own import own_digest
 from arrears.agents.registry import (
     JUDGE,
@@ -30,6 +31,7 @@ from arrears.agents.registry import (
 )
 from arrears.debtors.record import Debtor, Record
 from arrears.errors import UsageError
+from arrears.models.backends import is_model
 from arrears.prompts.library import Language, prompts_digest
 from arrears.terms import Mandate
 
@@ -83,6 +85,8 @@ class Plan(Record):
     """Of every model's sampling; DCN Table 10 has 0."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Of one answer; None: 1,024, and 4,096 for models that reason first."""
+    debtor_prompt: DebtorPrompt = "both"
+    """What a debtor's model is told of the person; "both" in folders that do not say."""
     prompts: str = ""
     """SHA-256 over the prompts, where a model is asked anything."""
     code: dict[str, str] = Field(default_factory=dict)
@@ -136,6 +140,7 @@ def make_plan(
     lang: Language = "en",
     temperature: float = 0.0,
     max_tokens: int | None = None,
+    debtor_prompt: DebtorPrompt = "both",
     seed: int = 1,
     repeats: int = 1,
     mandate: Mandate | None = None,
@@ -145,9 +150,12 @@ def make_plan(
     """The plan for these debtors and seats.
 
     `own` names the populations that come from files. UnknownName for a seat that does not exist,
-    UsageError for a collector or a debtor named twice, an empty population, or a number below 1.
+    UsageError for a collector or a debtor named twice, an empty population, a number below 1, or a
+    `debtor_prompt` where a debtor's seat has no prompt or a debtor no persona.
     """
     _check_seats(collectors, debtor_seats, planner, judge, lang)
+    if debtor_prompt != "both":
+        _check_prompt(debtor_prompt, debtor_seats, populations)
     for name, number in (("repeats", repeats), ("max-turns", max_turns)):
         if number < 1:
             raise UsageError(f"--{name} must be at least 1, not {number}")
@@ -165,6 +173,7 @@ def make_plan(
         lang=lang,
         temperature=temperature,
         max_tokens=max_tokens,
+        debtor_prompt=debtor_prompt,
         prompts=prompts_digest(lang) if called else "",
         code={spec: own_digest(spec) for spec in own_of(tuple(collectors), tuple(debtor_seats))},
         repeats=repeats,
@@ -197,6 +206,20 @@ def _check_seats(
             raise UsageError(
                 f"{built_in[0]} speaks and hears English only; --lang {lang} needs a model in "
                 "both seats"
+            )
+
+
+def _check_prompt(
+    variant: DebtorPrompt, debtor_seats: Sequence[str], populations: Populations
+) -> None:
+    for spec in debtor_seats:
+        if not is_model(spec):
+            raise UsageError(f"{spec} has no prompt; --debtor-prompt {variant} is for a model")
+    for name, debtors in populations.items():
+        if any(debtor.personality is None for debtor in debtors):
+            raise UsageError(
+                f"{name} has debtors without a persona; --debtor-prompt {variant} needs debtors "
+                "with one, such as debtbench"
             )
 
 

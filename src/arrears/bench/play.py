@@ -52,6 +52,7 @@ class Player:
             plan.planner,
             plan.judge,
             models,
+            plan.debtor_prompt,
         )
 
     async def talk(self, case: Case, seating: Seating | None = None) -> Dialogue:

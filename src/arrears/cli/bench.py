@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from arrears.agents.briefing import DEBTOR_PROMPTS, DebtorPrompt
 from arrears.agents.maden.team import line_of
 from arrears.agents.registry import check_method
 from arrears.bench.plan import Populations, make_plan
@@ -46,6 +47,13 @@ from arrears.terms_text import parse_mandate
     show_default=True,
     help="Who answers; may be repeated.",
 )
+@click.option(
+    "--debtor-prompt",
+    type=click.Choice(DEBTOR_PROMPTS),
+    default="both",
+    show_default=True,
+    help="What a debtor's model is told of the person, for ablations.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N debtors of each suite.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True)
@@ -85,6 +93,7 @@ def bench(
     planner: str | None,
     judge: str | None,
     debtor_seats: tuple[str, ...],
+    debtor_prompt: DebtorPrompt,
     limit: int | None,
     seed: int,
     repeats: int,
@@ -113,6 +122,7 @@ def bench(
         populations,
         collectors=_lines(collectors, methods),
         debtor_seats=debtor_seats,
+        debtor_prompt=debtor_prompt,
         planner=planner,
         judge=judge,
         lang=lang,

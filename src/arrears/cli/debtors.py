@@ -6,6 +6,10 @@ from typing import Any
 
 import click
 
+from arrears.cli.ablate import ablate
+from arrears.cli.analyse import analyse
+from arrears.cli.personas import enrich, extract, refine
+from arrears.cli.records import fit, sample
 from arrears.debtors.pick import pick_debtor, pick_debtors
 from arrears.debtors.record import EMOTIONS, Debtor
 from arrears.debtors.suites import SPLITS, SUITES
@@ -24,6 +28,10 @@ def debtors() -> None:
     WHO is an id such as debtbench-test-0017 or FILE:N, a file's N-th debtor. MANY is a suite (dcn,
     debtbench) or a file (.jsonl, .csv, .parquet).
     """
+
+
+for command in (fit, sample, extract, enrich, refine, analyse, ablate):
+    debtors.add_command(command)
 
 
 @debtors.command()

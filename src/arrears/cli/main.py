@@ -28,6 +28,9 @@ COMMANDS: Final = {
     "project": Entry("arrears.cli.project:project", "Two-year projection and best terms."),
     "prompts": Entry("arrears.cli.prompts:prompts", "See exactly what is said to a model."),
     "report": Entry("arrears.cli.report:report", "Tables and one html file from stored runs."),
+    "strategies": Entry(
+        "arrears.cli.strategies:strategies", "Mine strategies from conversations, label with them."
+    ),
 }
 
 

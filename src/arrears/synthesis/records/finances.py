@@ -48,14 +48,20 @@ def lines_from(document: dict[str, Any]) -> Lines:
     return Lines(Line(**document["assets"]), Line(**document["surplus"]))
 
 
-def fit_lines(table: Table, mapping: RecordMapping) -> Lines:
-    """The lines of a table, as far as it has them."""
+def published_lines() -> Lines:
+    """Those of the economy page, at the level of the suite `dcn`."""
     money, level = distributions().money, distributions().money["level"]["dcn"]
 
-    def published(name: str, factor: float) -> Line:
-        line = money[name]
-        return Line(line["constant"] + log(factor), line["slope"], line["sd"], fitted=False)
+    def line(name: str, factor: float) -> Line:
+        body = money[name]
+        return Line(body["constant"] + log(factor), body["slope"], body["sd"], fitted=False)
 
+    return Lines(line("ln_assets", level["assets"]), line("ln_surplus", level["income"]))
+
+
+def fit_lines(table: Table, mapping: RecordMapping) -> Lines:
+    """The lines of a table, as far as it has them."""
+    published = published_lines()
     debt = _yuan(table, mapping, "need_coll_amt")
     assert debt is not None
     assets = _yuan(table, mapping, "assets")
@@ -63,8 +69,8 @@ def fit_lines(table: Table, mapping: RecordMapping) -> Lines:
     expense = _yuan(table, mapping, "avg_daily_expense")
     surplus = income - expense if income is not None and expense is not None else None
     return Lines(
-        _fitted(debt, assets) or published("ln_assets", level["assets"]),
-        _fitted(debt, surplus) or published("ln_surplus", level["income"]),
+        _fitted(debt, assets) or published.assets,
+        _fitted(debt, surplus) or published.surplus,
     )
 
 

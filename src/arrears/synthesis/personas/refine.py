@@ -1,0 +1,351 @@
+"""Behaviour refinement (DebtBench §3.1 and appendix B.3, equation 1).
+
+Simulate with the persona; let a judge score how emotion, cognition and style fit what was said;
+change only the fields that the conversation contradicts; again, until all fit or the rounds are
+spent. Every round is kept with its scores and reasons.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from arrears.agents.briefing import heard_of, profile_text, transcript_text
+from arrears.agents.registry import (
+    check_collector,
+    check_debtor_seat,
+    models_of,
+    speaks_english_only,
+)
+from arrears.agents.seating import Place, Seating
+from arrears.bench.run import Progress, silent
+from arrears.bench.waiting import run_to_end, side_by_side
+from arrears.debtors.record import Debtor
+from arrears.dialogue.loop import negotiate
+from arrears.dialogue.record import Dialogue, as_line
+from arrears.errors import (
+    BrokenFile,
+    ModelError,
+    RunMismatch,
+    RunStopped,
+    UnknownName,
+    UsageError,
+)
+from arrears.files import LineFile, replace_file
+from arrears.models.backends import Backends, Settings, check_model, is_model
+from arrears.models.chat import ChatModel, Message, Purpose, Sampling, Schema
+from arrears.models.json_answers import ask_json
+from arrears.models.providers import providers
+from arrears.prompts.library import Language, prompt, words
+from arrears.rng import rng_for
+from arrears.synthesis.personas.attributes import characters, styles
+from arrears.synthesis.personas.changes import DIMENSIONS, Change, Verdict, changed, read_verdict
+from arrears.synthesis.personas.draft import COGNITION
+from arrears.terms import Mandate
+
+THRESHOLD = 4.0
+"""A dimension fits from this score on."""
+READER = "scripted/reader"
+_SUITE = "refine"
+
+
+class Round(NamedTuple):
+    """One simulation and what was made of it."""
+
+    scores: Mapping[str, float]
+    changes: tuple[Change, ...]
+    reason: str
+
+
+class Refined(NamedTuple):
+    """What became of one persona."""
+
+    person: Debtor
+    rounds: tuple[Round, ...]
+    settled: bool
+    """All dimensions fitted in the last round."""
+    failure: str
+    """Why it was given up, "" where it was not."""
+
+
+class Judge(Protocol):
+    """Scores one conversation, and says what it contradicts."""
+
+    async def verdict(self, person: Debtor, dialogue: Dialogue, place: Place) -> Verdict:
+        """ModelError where there is none."""
+
+
+class Setup(NamedTuple):
+    """How people are refined; two equal setups go on with each other's work."""
+
+    collector: str
+    debtor_seat: str
+    judge: str
+    max_rounds: int
+    seed: int
+    language: Language
+    max_turns: int
+    temperature: float
+
+
+def refine(
+    people: Sequence[Debtor],
+    setup: Setup,
+    settings: Settings,
+    judge_of: Callable[[Backends, Setup], Judge],
+    store: Path,
+    progress: Progress = silent,
+) -> tuple[Refined, ...]:
+    """Refine everybody, in order; each is stored in `store` when done, and not done again.
+
+    RunMismatch where `store` was begun otherwise; RunStopped and StorageError with what is done
+    kept.
+    """
+    _agree(store, setup)
+    file = LineFile(store)
+    try:
+        done = {
+            key: orjson.loads(file.read(span)) for key, span in file.index(_key_of_line).items()
+        }
+        for person in people:
+            if person.id in done and done[person.id]["start"] != _start(person):
+                raise RunMismatch(f"{store} has {person.id} with another persona; remove the file")
+        owed = [person for person in people if person.id not in done]
+        progress(len(people) - len(owed), len(people))
+
+        def keep(refined: Refined, start: Debtor, talks: list[Dialogue]) -> None:
+            line = _line(refined, start, talks)
+            file.append([orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)])
+            done[start.id] = line
+            progress(len(people) - len(owed) + len(finished), len(people))
+
+        finished: list[str] = []
+        if owed:
+            run_to_end(_everybody(owed, setup, settings, judge_of, store, keep, finished))
+    finally:
+        file.close()
+    return tuple(_refined(store, done[person.id]) for person in people)
+
+
+def check_setup(setup: Setup, people: Sequence[Debtor], settings: Settings) -> None:
+    """UnknownName or UsageError before anything is spent."""
+    check_collector(setup.collector)
+    check_debtor_seat(setup.debtor_seat)
+    bare = [p.id for p in people if p.personality is None or p.cognition is None]
+    if bare:
+        raise UsageError(
+            f"{bare[0]} has no persona that could be refined ({len(bare)} of {len(people)}); "
+            "arrears debtors enrich gives them one"
+        )
+    built_in = [s for s in (setup.collector, setup.debtor_seat, setup.judge)
+                if speaks_english_only(s)]  # fmt: skip
+    if setup.language != "en" and built_in:
+        raise UsageError(f"{built_in[0]} knows English only; --lang {setup.language} needs models")
+    judge_named(setup.judge)
+    called = models_of((setup.collector,), (setup.debtor_seat,), None, None)
+    for spec in (*called, *(() if setup.judge == READER else (setup.judge,))):
+        check_model(spec, settings)
+
+
+def judge_named(spec: str) -> Callable[[Backends, Setup], Judge]:
+    """The judge of a name. UnknownName."""
+    if spec == READER:
+        from arrears.synthesis.personas.listening_judge import ListeningJudge
+
+        return ListeningJudge
+    if not is_model(spec):
+        raise UnknownName("judge", spec, (READER, *(f"{p}/NAME" for p in providers())))
+    return ModelJudge
+
+
+async def _everybody(
+    owed: Sequence[Debtor],
+    setup: Setup,
+    settings: Settings,
+    judge_of: Callable[[Backends, Setup], Judge],
+    store: Path,
+    keep: Callable[[Refined, Debtor, list[Dialogue]], None],
+    finished: list[str],
+) -> None:
+    jobs = iter(owed)
+    stopped: list[RunStopped] = []
+    async with Backends(settings, store.with_name(f"{store.stem}.calls.jsonl")) as models:
+        judge = judge_of(models, setup)
+        seating = Seating(
+            setup.seed, Mandate(), setup.max_turns, setup.language, setup.temperature,
+            models=models,
+        )  # fmt: skip
+
+        async def one_after_another() -> None:
+            for person in jobs:
+                if stopped:
+                    return
+                talks: list[Dialogue] = []
+                try:
+                    refined = await _one(person, setup, seating, judge, talks)
+                except RunStopped as stop:
+                    stopped.append(stop)
+                    return
+                finished.append(person.id)
+                keep(refined, person, talks)
+
+        await side_by_side(one_after_another, min(settings.concurrency, len(owed)))
+    if stopped:
+        raise stopped[0]
+
+
+async def _one(
+    person: Debtor, setup: Setup, seating: Seating, judge: Judge, talks: list[Dialogue]
+) -> Refined:
+    rounds: list[Round] = []
+    for number in range(1, setup.max_rounds + 1):
+        case = f"{_SUITE}/{setup.collector}/{setup.debtor_seat}/{person.id}/{number}"
+        place = Place(case, _SUITE, person.id, number)
+        dialogue = await negotiate(
+            case=case,
+            suite=_SUITE,
+            debtor=person,
+            collector=seating.collector(setup.collector, place, person),
+            debtor_seat=seating.debtor(setup.debtor_seat, place, person),
+            collector_spec=setup.collector,
+            debtor_spec=setup.debtor_seat,
+            max_turns=setup.max_turns,
+        )
+        talks.append(dialogue)
+        if not any(turn.seat == "debtor" for turn in dialogue.turns):
+            return Refined(person, tuple(rounds), False, f"nothing was said: {dialogue.detail}")
+        try:
+            verdict = await judge.verdict(person, dialogue, place)
+        except ModelError as error:
+            return Refined(person, tuple(rounds), False, str(error))
+        fits = all(verdict.scores[name] >= THRESHOLD for name in DIMENSIONS)
+        changes = () if fits else verdict.changes
+        scores: dict[str, float] = {name: verdict.scores[name] for name in DIMENSIONS}
+        rounds.append(Round(scores, changes, verdict.reason))
+        if fits:
+            return Refined(person, tuple(rounds), True, "")
+        # The last round's changes are made too: nothing has contradicted them.
+        person = changed(person, changes)
+    return Refined(person, tuple(rounds), False, "")
+
+
+class ModelJudge:
+    """A model as the judge of behaviour."""
+
+    def __init__(self, models: Backends, setup: Setup) -> None:
+        self._models, self._setup = models, setup
+
+    async def verdict(self, person: Debtor, dialogue: Dialogue, place: Place) -> Verdict:
+        """As `Judge.verdict`."""
+        language = self._setup.language
+        comma = "、" if language == "zh" else ", "
+        mind = person.cognition
+        levels = [f"{words(language)['traits'][n]} {getattr(mind, n).level}" for n in COGNITION]
+        filled = prompt("refine", language).fill(
+            {
+                "persona": profile_text(person, language),
+                "levels": comma.join(levels),
+                "transcript": transcript_text(heard_of(dialogue.turns), language),
+                "characters": comma.join(characters()),
+                "styles": comma.join(styles()),
+                "threshold": f"{THRESHOLD:g}",
+            }
+        )
+        rng = rng_for(self._setup.seed, "refine", place.debtor, place.repeat, "judge")
+        model: ChatModel = self._models.model(
+            self._setup.judge, Purpose(place.case, "judge", "refine")
+        )
+        answer = await ask_json(
+            model,
+            [
+                Message(role="system", content=filled.system),
+                Message(role="user", content=filled.ask),
+            ],
+            Sampling(0.0, int(rng.integers(1 << 31)), schema=SCHEMA),
+            lambda found: read_verdict(found, person, THRESHOLD),
+        )
+        return answer.value
+
+
+SCHEMA = Schema(
+    "refine",
+    {
+        "type": "object",
+        "properties": {
+            **{name: {"type": "number"} for name in DIMENSIONS},
+            "changes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "field": {"type": "string"},
+                        "value": {},
+                        "description": {"type": "string"},
+                        "reason": {"type": "string"},
+                    },
+                    "required": ["field", "value", "reason"],
+                },
+            },
+            "reason": {"type": "string"},
+        },
+        "required": [*DIMENSIONS, "changes", "reason"],
+    },
+)
+
+
+def _key_of_line(line: Any) -> str:
+    return str(line["id"])
+
+
+def _start(person: Debtor) -> dict[str, Any]:
+    return person.model_dump(mode="json")
+
+
+def _line(refined: Refined, start: Debtor, talks: Sequence[Dialogue]) -> dict[str, Any]:
+    return {
+        "id": start.id,
+        "settled": refined.settled,
+        "failure": refined.failure,
+        "rounds": [
+            {**r._asdict(), "changes": [c._asdict() for c in r.changes]} for r in refined.rounds
+        ],
+        "start": _start(start),
+        "end": _start(refined.person),
+        "talks": [orjson.Fragment(as_line(dialogue)[:-1]) for dialogue in talks],
+    }
+
+
+def _refined(store: Path, line: Mapping[str, Any]) -> Refined:
+    try:
+        rounds = tuple(
+            Round(r["scores"], tuple(_stored_change(c) for c in r["changes"]), r["reason"])
+            for r in line["rounds"]
+        )
+        person = Debtor.model_validate_json(orjson.dumps(line["end"]))
+        return Refined(person, rounds, line["settled"], line["failure"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenFile(store, f"{line.get('id')} cannot be read ({error})") from None
+
+
+def _stored_change(raw: Mapping[str, Any]) -> Change:
+    def value(found: Any) -> Any:
+        return tuple(found) if isinstance(found, list) else found
+
+    return Change(**{**raw, "before": value(raw["before"]), "after": value(raw["after"])})
+
+
+def _agree(store: Path, setup: Setup) -> None:
+    """Store how it is done, or see that it is done as before."""
+    path = store.with_suffix(".json")
+    if not path.exists():
+        text = orjson.dumps(setup._asdict(), option=orjson.OPT_INDENT_2)
+        replace_file(path, lambda out: out.write(text))
+        return
+    stored = orjson.loads(path.read_bytes())
+    differing = [name for name, value in setup._asdict().items() if stored.get(name) != value]
+    if differing:
+        raise RunMismatch(
+            f"{store} was begun otherwise ({', '.join(differing)} differ); choose another --out, "
+            f"or remove it and {path.name}"
+        )

@@ -1,0 +1,185 @@
+"""What the parts of a debtor's prompt are worth (DebtBench Table 4, in its design).
+
+The same debtors are played with four prompts of their seat, each a run folder of its own; then a
+judge compares each with the naive one, pair by pair, in both orders. Everything is resumed by the
+same call: runs as `bench.run`, judgements as `bench.judging`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from math import comb
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from arrears.agents.briefing import DebtorPrompt
+from arrears.bench.folder import CALLS
+from arrears.bench.judging import judge_run
+from arrears.bench.plan import Plan, Populations
+from arrears.bench.run import Progress, run, silent
+from arrears.bench.sheets import PAIRWISE, Sheet
+from arrears.bench.stored import open_run
+from arrears.bench.tables import Cell, Column, Table, TableRow
+from arrears.models.backends import Settings, check_model
+from arrears.models.budget import read_calls
+from arrears.rng import rng_for
+from arrears.scoring.statistics import Interval, holm, mean_interval
+
+VARIANTS: Final[tuple[DebtorPrompt, ...]] = ("naive", "strategies", "profile", "both")
+"""In the order in which they are played, each in a folder of its name."""
+BASELINE: Final[DebtorPrompt] = "naive"
+MEASURES: Final = {"human_likeness": "human-likeness", "realism": "realism"}
+_TITLES: Final[Mapping[DebtorPrompt, str]] = {
+    "naive": "naive",
+    "strategies": "with strategies",
+    "profile": "with profile",
+    "both": "with both",
+}
+
+
+class Tally(NamedTuple):
+    """One variant against the naive one, by one measure."""
+
+    win: int
+    """Pairs with more than ½: the judge preferred the variant in both orders, or in one and called
+    the other a tie."""
+    tie: int
+    """Exactly ½: no difference, or the same place preferred in both orders."""
+    loss: int
+    unscored: int
+    """Pairs that the judge could not be brought to compare, or in which nobody spoke."""
+    preference: Interval | None
+    """Mean score of the variant, 0 … 1, with a bootstrap over debtors; None without a pair."""
+    p: float
+    """Two-sided sign test of wins against losses, ties left out."""
+
+
+Tallies = Mapping[DebtorPrompt, Mapping[str, Tally]]
+"""By variant (without the naive one) and measure."""
+
+
+Watch = Callable[[str], AbstractContextManager[Progress]]
+
+
+def _unwatched(what: str) -> AbstractContextManager[Progress]:
+    del what
+    return nullcontext(silent)
+
+
+def ablate(
+    plans: Mapping[DebtorPrompt, Plan],
+    populations: Populations,
+    out: Path,
+    judge: str,
+    settings: Settings,
+    *,
+    watch: Watch = _unwatched,
+) -> Tallies:
+    """Play what is owed, judge what is owed, and count.
+
+    `plans` differ in their `debtor_prompt` alone. `settings.max_cost` bounds all folders together.
+    `watch` is opened for each step in turn, with words for it, and told how far that has come.
+    Errors as `run` and `judge_run`.
+    """
+    check_model(judge, settings)
+    folders = {variant: out / variant for variant in VARIANTS}
+    for variant, folder in folders.items():
+        mine = _left(settings, folder, folders)
+        with watch(f"{variant}: dialogues") as progress:
+            run(plans[variant], populations, folder, settings=mine, progress=progress)
+    baseline = open_run(folders[BASELINE])
+    found: dict[DebtorPrompt, dict[str, Tally]] = {}
+    for variant, folder in folders.items():
+        if variant == BASELINE:
+            continue
+        plan = plans[variant]
+        with watch(f"{variant}: judgements") as progress:
+            sheets = judge_run(
+                open_run(folder),
+                judge,
+                (),
+                _left(settings, folder, folders),
+                language=plan.lang,
+                against=baseline,
+                progress=progress,
+            )
+        against = str(baseline.path)
+        (sheet,) = [s for s in sheets if s.kind == PAIRWISE and s.against == against]
+        found[variant] = {name: tally(sheet, name, plan.seed) for name in MEASURES}
+    return found
+
+
+def _left(settings: Settings, folder: Path, all_of: Mapping[DebtorPrompt, Path]) -> Settings:
+    """The same with the money that the other folders have left; a folder counts its own."""
+    if settings.max_cost is None:
+        return settings
+    others = (other for other in all_of.values() if other != folder)
+    spent = sum(call.cost or 0.0 for other in others for call in read_calls(other / CALLS))
+    return replace(settings, max_cost=max(0.0, settings.max_cost - spent))
+
+
+def tally(sheet: Sheet, measure: str, seed: int) -> Tally:
+    """Wins, ties and losses of one measure in a sheet of pairwise judgements."""
+    scores = list(sheet.column(measure).values())
+    win, loss = sum(s > 0.5 for s in scores), sum(s < 0.5 for s in scores)
+    rng = rng_for(seed, "ablation", measure)
+    return Tally(
+        win,
+        len(scores) - win - loss,
+        loss,
+        len(sheet.judged) - len(scores),
+        mean_interval(scores, rng) if scores else None,
+        sign_test(win, loss),
+    )
+
+
+def sign_test(wins: int, losses: int) -> float:
+    """Two-sided exact p of a fair coin giving so uneven a split; 1 where nothing was decided."""
+    n, most = wins + losses, max(wins, losses)
+    tail: float = sum(comb(n, k) for k in range(most, n + 1)) / 2**n
+    return min(1.0, 2.0 * tail)
+
+
+def ablation_table(found: Tallies, judge: str) -> Table:
+    """The table, in the shape of DebtBench's Table 4; p after Holm over the whole table."""
+    heads: list[Column] = []
+    for title in MEASURES.values():
+        heads += [
+            Column(f"{title}: win"),
+            Column("tie"),
+            Column("lose"),
+            Column("preferred", "mean score, 0 … 1, with 95 % interval over debtors"),
+            Column("p", "sign test of wins against losses, after Holm"),
+        ]
+    tallies = [t for by_measure in found.values() for t in by_measure.values()]
+    adjusted = iter(holm([t.p for t in tallies]))
+    rows = [
+        TableRow(_TITLES[BASELINE], [Cell("–") for _ in heads]),
+        *(
+            TableRow(
+                _TITLES[variant],
+                [cell for t in by_measure.values() for cell in _cells(t, next(adjusted))],
+            )
+            for variant, by_measure in found.items()
+        ),
+    ]
+    missing = max((t.unscored for t in tallies), default=0)
+    return Table(
+        "Prompts of the debtor",
+        f"Prompts of the debtor's seat against the naive one, judged by {judge} in both orders",
+        "prompt",
+        heads,
+        rows,
+        "Win: more than ½ over the two orders; a leaning (¾) is one. Tie: exactly ½, also where "
+        "the judge preferred the same place twice."
+        + (f" Up to {missing} pairs of a prompt could not be compared." if missing else ""),
+    )
+
+
+def _cells(found: Tally, p: float) -> Sequence[Cell]:
+    mean = found.preference
+    preferred = Cell("–")
+    if mean is not None:
+        preferred = Cell(f"{mean.value:.2f}", f"{mean.low:.2f}…{mean.high:.2f}")
+    counts = [Cell(f"{n:,}") for n in (found.win, found.tie, found.loss)]
+    return [*counts, preferred, Cell(f"{p:.3g}")]

@@ -1,0 +1,143 @@
+"""What the seats of a set of talks do and how they sound, each with an interval over dialogues.
+
+A row of each table is one dialogue, so that a bootstrap draws whole dialogues.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from arrears.dialogue.tone import hear
+from arrears.scoring.statistics import Floats, Interval, bootstrap
+from arrears.strategies import Seat
+from arrears.synthesis.realism.talks import Talk
+from arrears.synthesis.realism.words import count, tokens
+
+MANNERS: Final = ("please", "thanks", "sorry", "insults", "curses")
+
+
+def lengths(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict[str, Interval]:
+    """Tokens of a message: mean, standard deviation, and three quantiles without an interval."""
+    by_talk = [[len(tokens(s.text)) for s in talk.said if s.seat == seat] for talk in talks]
+    by_talk = [counts for counts in by_talk if counts]
+    if not by_talk:
+        return {}
+    sums = np.array([[len(c), sum(c), sum(n * n for n in c)] for c in by_talk], dtype=np.float64)
+
+    def moments(table: Floats) -> Floats:
+        n, total, squares = np.moveaxis(table.sum(axis=-2), -1, 0)
+        mean = total / n
+        return np.stack([mean, np.sqrt(np.maximum(squares / n - mean**2, 0.0))], axis=-1)
+
+    mean, deviation = bootstrap(sums, moments, rng)
+    low, middle, high = np.quantile([n for c in by_talk for n in c], [0.05, 0.5, 0.95])
+    points = {"p5": low, "p50": middle, "p95": high}
+    exact = {name: Interval(float(v), float(v), float(v)) for name, v in points.items()}
+    return {"mean": mean, "sd": deviation, **exact}
+
+
+def manners(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict[str, Interval]:
+    """Polite and coarse words in 100 tokens. Insults are what the ear hears as abuse."""
+    rows = []
+    for talk in talks:
+        texts = [s.text for s in talk.said if s.seat == seat]
+        rows.append(
+            [
+                sum(len(tokens(text)) for text in texts),
+                *(sum(_manner(kind, text) for text in texts) for kind in MANNERS),
+            ]
+        )
+    return _ratios(np.array(rows, dtype=np.float64), MANNERS, rng, 100.0)
+
+
+def rudeness(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict[str, Interval]:
+    """Share of dialogues in which a seat insults or curses once at least, 0 … 1."""
+    own = [[s.text for s in talk.said if s.seat == seat] for talk in talks]
+    rude = [
+        [1.0, any(_manner(kind, text) for text in texts for kind in ("insults", "curses"))]
+        for texts in own
+        if texts
+    ]
+    return _ratios(np.array(rude, dtype=np.float64).reshape(-1, 2), ("dialogues",), rng, 1.0)
+
+
+def _manner(kind: str, text: str) -> int:
+    return hear(text).abuse_count if kind == "insults" else count(kind, text)
+
+
+def push_back(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict[str, Interval]:
+    """Share of a seat's turns that push back, and of the dialogues in which one does, 0 … 1.
+
+    Nothing where no talk has acts.
+    """
+    own = [[s.pushes_back for s in t.said if s.seat == seat] for t in talks if t.has_acts]
+    own = [turns for turns in own if turns]
+    if not own:
+        return {}
+    turns = np.array([[len(t), sum(t)] for t in own], dtype=np.float64)
+    dialogues = np.array([[1.0, any(t)] for t in own], dtype=np.float64)
+    return {
+        **_ratios(turns, ("turns",), rng, 1.0),
+        **_ratios(dialogues, ("dialogues",), rng, 1.0),
+    }
+
+
+def act_entropy(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict[str, Interval]:
+    """Entropy of the acts of a seat, bits: over kinds, and over kinds with their dimension.
+
+    Nothing where no talk has acts.
+    """
+    acts = [[a for s in t.said if s.seat == seat for a in s.acts] for t in talks if t.has_acts]
+    found = {
+        "kinds": entropy([[a.kind for a in row] for row in acts], rng),
+        "kinds and terms": entropy([[f"{a.kind} {a.dim}" for a in row] for row in acts], rng),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def strategy_entropy(
+    talks: Sequence[Talk], seat: Seat, rng: np.random.Generator
+) -> Interval | None:
+    """Entropy of the strategies that a seat named, bits; None where it named none."""
+    named = [[s.strategy for s in t.said if s.seat == seat and s.strategy] for t in talks]
+    return entropy([[str(key) for key in row] for row in named], rng)
+
+
+def ending_entropy(talks: Sequence[Talk], rng: np.random.Generator) -> Interval | None:
+    """Entropy of how talks end, bits; None where nobody knows."""
+    return entropy([[talk.ending] for talk in talks if talk.ending], rng)
+
+
+def entropy(labels: Sequence[Sequence[str]], rng: np.random.Generator) -> Interval | None:
+    """Shannon entropy of labels that come in dialogues, bits, as counted (no correction for small
+    samples, which makes few talks look more uniform than they are). None without a label.
+    """
+    labels = [row for row in labels if row]
+    if not labels:
+        return None
+    kinds = sorted({label for row in labels for label in row})
+    table = np.array([[row.count(kind) for kind in kinds] for row in labels], dtype=np.float64)
+
+    def bits(rows: Floats) -> Floats:
+        counts = rows.sum(axis=-2)
+        share = counts / counts.sum(axis=-1, keepdims=True)
+        logs = np.log2(share, out=np.zeros_like(share), where=share > 0)
+        return np.asarray(-(share * logs).sum(axis=-1, keepdims=True) + 0.0)
+
+    return bootstrap(table, bits, rng)[0]
+
+
+def _ratios(
+    table: Floats, names: Sequence[str], rng: np.random.Generator, scale: float
+) -> dict[str, Interval]:
+    """`scale` times the sum of each further column over the sum of the first."""
+    table = table[table[:, 0] > 0]
+    if not len(table):
+        return {}
+
+    def ratios(rows: Floats) -> Floats:
+        sums = rows.sum(axis=-2)
+        return np.asarray(scale * sums[..., 1:] / sums[..., :1])
+
+    return dict(zip(names, bootstrap(table, ratios, rng), strict=True))

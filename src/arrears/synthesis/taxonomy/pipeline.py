@@ -1,0 +1,85 @@
+"""The whole way from conversations to a taxonomy file: scrub, ask, group, name, write."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from arrears.bench.run import Progress
+from arrears.errors import UsageError
+from arrears.strategies import Seat
+from arrears.synthesis.asking import Clerk
+from arrears.synthesis.conversations import Conversation
+from arrears.synthesis.taxonomy.clusters import Settings, least_size
+from arrears.synthesis.taxonomy.embeddings import Embedder
+from arrears.synthesis.taxonomy.file import Entry, read_entries, write_entries
+from arrears.synthesis.taxonomy.mining import Groups, by_words, find_groups, taxonomy_of
+from arrears.synthesis.taxonomy.naming import names_by_model
+from arrears.synthesis.taxonomy.pairs import extract_pairs
+from arrears.synthesis.taxonomy.talking import scrubbed, units_of
+
+
+class Mined(NamedTuple):
+    """What was found."""
+
+    entries: tuple[Entry, ...]
+    groups: Mapping[Seat, Groups]
+    scrubbed: Mapping[str, int] | None
+    """Personal data taken out, by kind; None where nobody looked for any."""
+    failures: Mapping[str, str]
+    """Conversations that the model could not read, and why."""
+
+
+def check_place(out: Path) -> None:
+    """UsageError where a taxonomy there has been reviewed; BrokenFile where it is none."""
+    if out.exists() and any(e.status == "accepted" for e in read_entries(out)):
+        raise UsageError(f"{out} has been reviewed; choose another --out, or remove it")
+
+
+def mine(
+    conversations: Sequence[Conversation],
+    out: Path,
+    seats: Sequence[Seat],
+    embed: Embedder,
+    settings: Settings,
+    seed: int,
+    clerk: Clerk | None,
+    scrub: bool,
+    progress: Callable[[str], Progress],
+) -> Mined:
+    """Mine and write `out`; a model's answers lie beside it, `OUT.pairs.jsonl`, `OUT.names.jsonl`.
+
+    A model is shown nothing that was not scrubbed. UsageError where a seat said too little;
+    otherwise errors as `ask_all`.
+    """
+    check_place(out)
+    if clerk is not None:
+        clerk.check()
+    talks, counts = scrubbed(conversations) if scrub or clerk else (conversations, None)
+    failures: Mapping[str, str] = {}
+    said: dict[Seat, list[str]]
+    if clerk is None:
+        said = {seat: [u.text for u in units_of(talks) if u.seat == seat] for seat in seats}
+    else:
+        store = beside(out, "pairs")
+        pairs = extract_pairs(clerk, talks, store, progress("conversations"))
+        failures = pairs.failures
+        said = {seat: [p.text for p in pairs.found if p.seat == seat] for seat in seats}
+    groups = {seat: find_groups(said[seat], embed, settings, seed, seat) for seat in seats}
+    if clerk is None:
+        named = by_words(groups)
+    else:
+        shown = {
+            seat: [(len(g.members(k)), [g.texts[i] for i in rows]) for k, rows in
+                   enumerate(g.shown)]
+            for seat, g in groups.items()
+        }  # fmt: skip
+        named = names_by_model(clerk, shown, beside(out, "names"), progress("drafts"))
+    least = settings.min_cluster or min(least_size(len(g.texts)) for g in groups.values())
+    entries = taxonomy_of(groups, named, seed, least)
+    write_entries(out, entries)
+    return Mined(entries, groups, counts, failures)
+
+
+def beside(out: Path, what: str) -> Path:
+    """Where a model's answers for a file lie."""
+    return out.with_name(f"{out.name}.{what}.jsonl")
