@@ -15,6 +15,8 @@ import yaml
 from arrears.errors import BrokenFile, UnknownName
 
 Seat = Literal["collector", "debtor"]
+_SEATS: Final[tuple[Seat, Seat]] = ("collector", "debtor")
+_OPEN: Final = "proposed"
 
 _FIELDS: Final = frozenset({"name", "meaning", "zh", "zh_meaning", "examples"})
 # What a taxonomy under review says about an entry besides (arrears.synthesis.taxonomy.file).
@@ -35,22 +37,57 @@ class Strategy:
     """Utterances that show it, where the taxonomy was mined from conversations."""
 
 
-def load_taxonomy(path: Path | None = None) -> Mapping[Seat, Mapping[str, Strategy]]:
+Taxonomy = Mapping[Seat, Mapping[str, Strategy]]
+"""The strategies of both seats by key."""
+
+
+def load_taxonomy(path: Path | None = None) -> Taxonomy:
     """The strategies of both seats by key, from a file or, without one, the shipped taxonomy.
 
     BrokenFile for what is no taxonomy, and for a field that no taxonomy has.
     """
     source = path or Path(str(resources.files("arrears") / "strategies.yaml"))
+    return read_taxonomy(taxonomy_text(source), source)
+
+
+def taxonomy_text(path: Path) -> str:
+    """The text of a file. BrokenFile where there is none."""
     try:
-        raw = yaml.safe_load(source.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise BrokenFile(path, "is not UTF-8 text") from error
+
+
+def read_taxonomy(text: str, source: Path) -> Taxonomy:
+    """The taxonomy of a text; `source` is where it comes from. BrokenFile."""
+    try:
+        raw = yaml.safe_load(text)
         return {
             seat: {k: _strategy(source, f"{seat}.{k}", k, row) for k, row in raw[seat].items()}
-            for seat in ("collector", "debtor")
+            for seat in _SEATS
         }
-    except OSError as error:
-        raise BrokenFile(source, f"cannot be read: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise BrokenFile(source, f"not a strategy taxonomy: {error!r}") from error
+
+
+def for_seats(text: str, source: Path) -> Taxonomy:
+    """A taxonomy as the seats take it: reviewed throughout, and with strategies for both; a seat
+    for which it has none keeps the shipped ones. BrokenFile.
+    """
+    found = read_taxonomy(text, source)
+    raw = yaml.safe_load(text)
+    open_ = [k for seat in _SEATS for k, row in raw[seat].items() if row.get("status") == _OPEN]
+    if open_:
+        raise BrokenFile(
+            source,
+            f"{len(open_)} strategies are proposed and nobody has accepted them, {open_[0]} for "
+            f"one: arrears strategies review {source}",
+        )
+    if not any(found.values()):
+        raise BrokenFile(source, "holds no strategies")
+    return {seat: found[seat] or strategies(seat) for seat in _SEATS}
 
 
 def _strategy(source: Path, place: str, key: str, row: Mapping[str, Any]) -> Strategy:
@@ -75,15 +112,23 @@ def strategies(seat: Seat) -> Mapping[str, Strategy]:
     return load_taxonomy()[seat]
 
 
-def strategy_named(seat: Seat, text: str) -> Strategy:
-    """The shipped strategy that a label means, in English (whatever its case, spaces or hyphens)
-    or in Chinese.
+def strategy_named(seat: Seat, text: str, known: Mapping[str, Strategy] | None = None) -> Strategy:
+    """The strategy that a label means, by its key or name in English (whatever its case, spaces or
+    hyphens) or its name in Chinese.
+
+    `known` are the seat's strategies by key; without them the shipped ones. UnknownName.
     """
-    key = "_".join(text.replace("-", " ").replace("_", " ").lower().split())
-    known = strategies(seat)
+    key = _plain(text)
+    known = strategies(seat) if known is None else known
     if key not in known:
-        chinese = {s.zh: s for s in known.values() if s.zh}
-        if text.strip() in chinese:
-            return chinese[text.strip()]
+        named = {_plain(s.name): s for s in known.values()}
+        named |= {s.zh: s for s in known.values() if s.zh}
+        for label in (key, text.strip()):
+            if label in named:
+                return named[label]
         raise UnknownName(f"{seat} strategy", text, (s.name for s in known.values()))
     return known[key]
+
+
+def _plain(text: str) -> str:
+    return "_".join(text.replace("-", " ").replace("_", " ").lower().split())

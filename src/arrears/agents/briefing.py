@@ -4,7 +4,7 @@ What goes to the collector is made from `Background` and `Mandate` alone, so not
 to the debtor could get in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final, Literal
 
@@ -14,7 +14,7 @@ from arrears.dialogue.render import render_act
 from arrears.dialogue.views import CollectorView, DebtorView, Heard, Position, Table
 from arrears.errors import UsageError
 from arrears.prompts.library import Language, prompt, words
-from arrears.strategies import Seat, strategies
+from arrears.strategies import Seat, Strategy, Taxonomy, strategies
 from arrears.terms import DIMENSIONS, Dimension, Mandate, Value, written
 
 Style = Literal["dcn", "debtbench"]
@@ -31,20 +31,29 @@ def style_of(debtor: Debtor) -> Style:
 
 
 def collector_system(
-    style: Style, account: Background, mandate: Mandate, max_turns: int, language: Language
+    style: Style,
+    account: Background,
+    mandate: Mandate,
+    max_turns: int,
+    language: Language,
+    taxonomy: Taxonomy | None = None,
 ) -> str:
     """The static part of a collector's conversation."""
     values = {
         **account_values(account, language),
         "limits": limits_text(mandate, language),
-        "strategies": strategies_text("collector", language),
+        "strategies": strategies_text("collector", language, taxonomy),
         "max_turns": str(max_turns),
     }
     return prompt(f"collector_{style}", language).fill(values).system
 
 
 def debtor_system(
-    debtor: Debtor, max_turns: int, language: Language, variant: DebtorPrompt = "both"
+    debtor: Debtor,
+    max_turns: int,
+    language: Language,
+    variant: DebtorPrompt = "both",
+    taxonomy: Taxonomy | None = None,
 ) -> str:
     """The static part of a debtor's conversation.
 
@@ -57,7 +66,7 @@ def debtor_system(
         )
     values = {
         **debtor_values(debtor, language),
-        "strategies": strategies_text("debtor", language),
+        "strategies": strategies_text("debtor", language, taxonomy),
         "max_turns": str(max_turns),
     }
     return prompt(f"debtor_{style if variant == 'both' else variant}", language).fill(values).system
@@ -150,13 +159,22 @@ def limits_text(mandate: Mandate, language: Language) -> str:
     )
 
 
+def strategies_text(seat: Seat, language: Language, taxonomy: Taxonomy | None = None) -> str:
+    """A seat's strategies, one a line: the shipped ones, or those of a taxonomy."""
+    if taxonomy is None:
+        return _shipped_text(seat, language)
+    return _lines(taxonomy[seat].values(), language)
+
+
 @cache
-def strategies_text(seat: Seat, language: Language) -> str:
-    """A seat's strategies, one a line."""
+def _shipped_text(seat: Seat, language: Language) -> str:
+    return _lines(strategies(seat).values(), language)
+
+
+def _lines(known: Iterable[Strategy], language: Language) -> str:
     if language == "zh":
-        rows = [(s.zh or s.name, s.zh_meaning or s.meaning) for s in strategies(seat).values()]
-        return "\n".join(f"- {name}：{meaning}" for name, meaning in rows)
-    return "\n".join(f"- {s.name}: {s.meaning}" for s in strategies(seat).values())
+        return "\n".join(f"- {s.zh or s.name}：{s.zh_meaning or s.meaning}" for s in known)
+    return "\n".join(f"- {s.name}: {s.meaning}" for s in known)
 
 
 def table_text(table: Table, seat: Seat, language: Language) -> str:

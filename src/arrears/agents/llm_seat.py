@@ -4,6 +4,7 @@ The conversation begins with what never changes and grows at its end only, so th
 keeps prefixes has most of each request already.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from arrears.agents.briefing import next_message
@@ -15,7 +16,7 @@ from arrears.errors import ActSyntaxError, MalformedReply
 from arrears.models.chat import ChatModel, Completion, Message, Sampling
 from arrears.models.usage import Usage
 from arrears.prompts.library import Language, prompt, words
-from arrears.strategies import Seat
+from arrears.strategies import Seat, Strategy
 
 TRIES = 3
 """A message that cannot be read is sent back at most twice (domain page)."""
@@ -26,12 +27,19 @@ class LLMSeat:
     """Collector or debtor, by what its first message says."""
 
     def __init__(
-        self, seat: Seat, system: str, model: ChatModel, sampling: Sampling, language: Language
+        self,
+        seat: Seat,
+        system: str,
+        model: ChatModel,
+        sampling: Sampling,
+        language: Language,
+        known: Mapping[str, Strategy] | None = None,
     ) -> None:
         self._seat = seat
         self._model = model
         self._sampling = sampling
         self._language = language
+        self._known = known
         self._messages: list[Message] = [Message(role="system", content=system)]
 
     async def reply(self, view: CollectorView | DebtorView) -> Turn:
@@ -89,7 +97,7 @@ class LLMSeat:
         if not completion.text:
             raise ActSyntaxError(small["cut" if completion.cut else "empty"])
         try:
-            return parse_message(completion.text, self._seat)
+            return parse_message(completion.text, self._seat, self._known)
         except ActSyntaxError as error:
             if completion.cut:
                 raise ActSyntaxError(f"{error} {small['cut']}") from None

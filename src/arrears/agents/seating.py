@@ -5,6 +5,7 @@ every collector with the same luck; a collector's has no method in it, so that m
 what they do and not by their luck.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from arrears.models.backends import Backends
 from arrears.models.chat import ChatModel, Purpose, Sampling
 from arrears.prompts.library import Language
 from arrears.rng import rng_for
+from arrears.strategies import Seat, Strategy, Taxonomy
 from arrears.terms import Mandate
 
 
@@ -58,6 +60,8 @@ class Seating:
     """None where no seat of the run is a model."""
     debtor_prompt: DebtorPrompt = "both"
     """What a debtor's model is told of the person."""
+    taxonomy: Taxonomy | None = None
+    """The strategies that models are given; None: the shipped ones."""
 
     def collector(self, line: str, place: Place, debtor: Debtor) -> Agent:
         """The collector's seat. It is given the debtor's background only."""
@@ -86,9 +90,12 @@ class Seating:
         if is_own(spec):
             agent: Agent = seat_own(spec, debtor, rng_for(self.seed, *address, "debtor"))
             return agent
-        system = debtor_system(debtor, self.max_turns, self.language, self.debtor_prompt)
+        system = debtor_system(
+            debtor, self.max_turns, self.language, self.debtor_prompt, self.taxonomy
+        )
         model = self._model(spec, place, "debtor", "speaker")
-        return LLMSeat("debtor", system, model, self._sampling(place, "debtor"), self.language)
+        sampling = self._sampling(place, "debtor")
+        return LLMSeat("debtor", system, model, sampling, self.language, self._known("debtor"))
 
     def _speaker(self, model: str, place: Place, debtor: Debtor) -> Agent:
         address = (place.suite, place.debtor, place.repeat, "collector", model)
@@ -100,11 +107,17 @@ class Seating:
             agent: Agent = seat_own(model, debtor.background, self.mandate, rng)
             return agent
         system = collector_system(
-            style_of(debtor), debtor.background, self.mandate, self.max_turns, self.language
-        )
+            style_of(debtor), debtor.background, self.mandate, self.max_turns, self.language,
+            self.taxonomy,
+        )  # fmt: skip
         called = self._model(model, place, "collector", "speaker")
         sampling = self._sampling(place, "collector")
-        return LLMSeat("collector", system, called, sampling, self.language)
+        return LLMSeat(
+            "collector", system, called, sampling, self.language, self._known("collector")
+        )
+
+    def _known(self, seat: Seat) -> Mapping[str, Strategy] | None:
+        return None if self.taxonomy is None else self.taxonomy[seat]
 
     def _planner(self, spec: str, place: Place) -> Planner:
         if spec == PLANNER:

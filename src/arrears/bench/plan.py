@@ -33,6 +33,7 @@ from arrears.debtors.record import Debtor, Record
 from arrears.errors import UsageError
 from arrears.models.backends import is_model
 from arrears.prompts.library import Language, prompts_digest
+from arrears.strategies import Taxonomy, for_seats
 from arrears.terms import Mandate
 
 FORMAT_VERSION = 2
@@ -87,6 +88,8 @@ class Plan(Record):
     """Of one answer; None: 1,024, and 4,096 for models that reason first."""
     debtor_prompt: DebtorPrompt = "both"
     """What a debtor's model is told of the person; "both" in folders that do not say."""
+    strategies: str = ""
+    """The taxonomy that models are given, as YAML; "" is the shipped one."""
     prompts: str = ""
     """SHA-256 over the prompts, where a model is asked anything."""
     code: dict[str, str] = Field(default_factory=dict)
@@ -101,6 +104,10 @@ class Plan(Record):
     def models(self) -> tuple[str, ...]:
         """Every model that the run calls; none where all seats are built in or replayed."""
         return models_of(self.collectors, self.debtor_seats, self.planner, self.judge)
+
+    def taxonomy(self) -> Taxonomy | None:
+        """The strategies that models are given; None: the shipped ones. BrokenFile."""
+        return for_seats(self.strategies, Path("run.json")) if self.strategies else None
 
     def waits(self) -> bool:
         """Whether a seat may have to be waited for: a model, or one that the user wrote."""
@@ -141,6 +148,7 @@ def make_plan(
     temperature: float = 0.0,
     max_tokens: int | None = None,
     debtor_prompt: DebtorPrompt = "both",
+    strategies: str = "",
     seed: int = 1,
     repeats: int = 1,
     mandate: Mandate | None = None,
@@ -160,6 +168,8 @@ def make_plan(
         if number < 1:
             raise UsageError(f"--{name} must be at least 1, not {number}")
     called = models_of(tuple(collectors), tuple(debtor_seats), planner, judge)
+    if strategies and not called:
+        raise UsageError("built-in seats have strategies of their own; --strategies is for models")
     return Plan(
         arrears=arrears.__version__,
         rules=rules_digest(),
@@ -174,6 +184,7 @@ def make_plan(
         temperature=temperature,
         max_tokens=max_tokens,
         debtor_prompt=debtor_prompt,
+        strategies=strategies,
         prompts=prompts_digest(lang) if called else "",
         code={spec: own_digest(spec) for spec in own_of(tuple(collectors), tuple(debtor_seats))},
         repeats=repeats,

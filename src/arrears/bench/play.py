@@ -53,6 +53,7 @@ class Player:
             plan.judge,
             models,
             plan.debtor_prompt,
+            plan.taxonomy(),
         )
 
     async def talk(self, case: Case, seating: Seating | None = None) -> Dialogue:

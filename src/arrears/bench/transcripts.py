@@ -226,7 +226,7 @@ def _picture(money: Money, terms: Terms | None) -> str:
 def _message(turn: Turn, debtor: Debtor, *, opened: bool) -> Message:
     known = strategies(turn.seat)
     key = turn.strategy or ""
-    named = known[key].name if key in known else key
+    named = known[key].name if key in known else key.replace("_", " ")
     mine = turn.seat == "collector"
     private = dict(turn.private)
     feelings = [

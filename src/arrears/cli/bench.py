@@ -16,6 +16,7 @@ from arrears.debtors.suites import SUITES, load_suite
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
+from arrears.strategies import for_seats, taxonomy_text
 from arrears.terms_text import parse_mandate
 
 
@@ -53,6 +54,11 @@ from arrears.terms_text import parse_mandate
     default="both",
     show_default=True,
     help="What a debtor's model is told of the person, for ablations.",
+)
+@click.option(
+    "--strategies",
+    type=click.Path(path_type=Path),
+    help="A taxonomy (.yaml) for the models, reviewed; default: the shipped one.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N debtors of each suite.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
@@ -94,6 +100,7 @@ def bench(
     judge: str | None,
     debtor_seats: tuple[str, ...],
     debtor_prompt: DebtorPrompt,
+    strategies: Path | None,
     limit: int | None,
     seed: int,
     repeats: int,
@@ -118,11 +125,15 @@ def bench(
         --debtor-seat openai/gpt-4o-mini --max-cost 5 --out runs/y
     """
     populations = _populations(suites, own, limit)
+    text = "" if strategies is None else taxonomy_text(strategies)
+    if strategies is not None:
+        for_seats(text, strategies)
     plan = make_plan(
         populations,
         collectors=_lines(collectors, methods),
         debtor_seats=debtor_seats,
         debtor_prompt=debtor_prompt,
+        strategies=text,
         planner=planner,
         judge=judge,
         lang=lang,

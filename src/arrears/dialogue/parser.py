@@ -17,7 +17,7 @@ import orjson
 from arrears.dialogue.acts import Act
 from arrears.dialogue.acts_text import SHAPE, ReadActs, acts_from_json, read_acts
 from arrears.errors import ActSyntaxError, UnknownName
-from arrears.strategies import Seat, strategy_named
+from arrears.strategies import Seat, Strategy, strategy_named
 
 Part = Literal["thoughts", "strategy", "action", "dialogue"]
 _LABELS: Final[Mapping[str, Part]] = {
@@ -91,21 +91,23 @@ class ParsedMessage(NamedTuple):
     """Readable notes of what was mended on the way."""
 
 
-def parse_message(text: str, seat: Seat) -> ParsedMessage:
-    """Read one message of a seat.
+def parse_message(
+    text: str, seat: Seat, known: Mapping[str, Strategy] | None = None
+) -> ParsedMessage:
+    """Read one message of a seat, whose strategies are `known` by key or the shipped ones.
 
     A missing action is not taken for `non`: a model that forgot it is told. ActSyntaxError tells
     what is missing or cannot be read.
     """
     try:
-        return _parse(text, seat)
+        return _parse(text, seat, known)
     except RecursionError:
         raise ActSyntaxError(
             'The JSON object is nested too deeply. Write {"action": "non", "dialogue": "…"}.'
         ) from None
 
 
-def _parse(text: str, seat: Seat) -> ParsedMessage:
+def _parse(text: str, seat: Seat, known: Mapping[str, Strategy] | None) -> ParsedMessage:
     reasoning, body = _without_reasoning(text)
     repairs: list[str] = []
     parts = _parts(body, repairs)
@@ -124,7 +126,7 @@ def _parse(text: str, seat: Seat) -> ParsedMessage:
     read = _read(parts["action"], seat)
     if not said:
         raise ActSyntaxError("There is no Dialogue part. Add a line `Dialogue: …` with your words.")
-    strategy = _strategy(_words(parts.get("strategy")), seat, repairs)
+    strategy = _strategy(_words(parts.get("strategy")), seat, known, repairs)
     return ParsedMessage(thoughts, strategy, read.acts, said, (*repairs, *read.repairs))
 
 
@@ -340,19 +342,21 @@ def _spoken(part: Any) -> str:
     return words
 
 
-def _strategy(text: str, seat: Seat, repairs: list[str]) -> str | None:
+def _strategy(
+    text: str, seat: Seat, known: Mapping[str, Strategy] | None, repairs: list[str]
+) -> str | None:
     """The strategy's key. A label is no reason to fail: an unknown one is noted and dropped."""
     label = text.split("\n")[0].strip(" .*_`\"'[]()。“”「」【】")
     if not label or label.lower() in ("none", "n/a", "-", "无"):
         return None
     try:
-        return strategy_named(seat, label).key
+        return strategy_named(seat, label, known).key
     except UnknownName:
         pass
     # `Financial assessment (find out about income)`, `情绪安抚，先让他平静`: the name comes first.
     head = _AFTER_NAME.split(label, maxsplit=1)[0].strip(" .*_`\"'")
     try:
-        return strategy_named(seat, head).key
+        return strategy_named(seat, head, known).key
     except UnknownName:
         repairs.append(f"strategy {label[:60]!r} is none of the {seat}'s")
         return None

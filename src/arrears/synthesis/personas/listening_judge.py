@@ -34,23 +34,28 @@ class ListeningJudge:
     async def verdict(self, person: Debtor, dialogue: Dialogue, place: Place) -> Verdict:
         """Scores by distance; changes where it is large."""
         said = tuple(Utterance(t.seat, t.dialogue) for t in dialogue.turns if t.dialogue.strip())
-        (reading,) = built_in().read((Conversation(place.case, said),))
-        scores: dict[Dimension, float] = {
-            "emotion": _score(person, reading, EMOTIONS, _PER_POINT),
-            "cognition": _score(person, reading, COGNITION, _LEVELS_PER_POINT),
-            "style": 5.0 if _speaks_so(person, reading) else 2.0,
-        }
-        changes: list[Change] = []
-        if scores["emotion"] < THRESHOLD:
-            changes += _moved(person, reading, EMOTIONS, _CONTRADICTED, 10, place.debtor)
-            changes += _resilience(person, reading)
-        if scores["cognition"] < THRESHOLD:
-            changes += _moved(person, reading, COGNITION, _CONTRADICTED / 2, 5, place.debtor)
-        if scores["style"] < THRESHOLD:
-            after = (style_of_family(reading.family),)
-            why = f"speaks in a {reading.family} way"
-            changes.append(Change("style", value_of(person, "style"), after, why))
-        return Verdict(scores, tuple(changes), "by the built-in reader")
+        return judged(person, Conversation(place.case, said), place.debtor)
+
+
+def judged(person: Debtor, talk: Conversation, address: str) -> Verdict:
+    """What the reader makes of one conversation of a person."""
+    (reading,) = built_in().read((talk,))
+    scores: dict[Dimension, float] = {
+        "emotion": _score(person, reading, EMOTIONS, _PER_POINT),
+        "cognition": _score(person, reading, COGNITION, _LEVELS_PER_POINT),
+        "style": 5.0 if _speaks_so(person, reading) else 2.0,
+    }
+    changes: list[Change] = []
+    if scores["emotion"] < THRESHOLD:
+        changes += _moved(person, reading, EMOTIONS, _CONTRADICTED, 10, address)
+        changes += _resilience(person, reading)
+    if scores["cognition"] < THRESHOLD:
+        changes += _moved(person, reading, COGNITION, _CONTRADICTED / 2, 5, address)
+    if scores["style"] < THRESHOLD:
+        after = (style_of_family(reading.family),)
+        why = f"speaks in a {reading.family} way"
+        changes.append(Change("style", value_of(person, "style"), after, why))
+    return Verdict(scores, tuple(changes), "by the built-in reader")
 
 
 def _score(person: Debtor, reading: Reading, names: tuple[str, ...], per_point: float) -> float:

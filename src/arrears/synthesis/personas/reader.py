@@ -30,7 +30,7 @@ from arrears.synthesis.personas.draft import COGNITION
 from arrears.terms import Mandate
 
 READER: Final = "scripted/reader"
-_TALKS: Final = 2_000
+_TALKS: Final = 3_000
 _SEED: Final = 1_000_003
 """Of the people that it has listened to: no suite has them."""
 _NUMBERS: Final = (*EMOTIONS, "resilience", *COGNITION)

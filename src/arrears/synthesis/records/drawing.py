@@ -127,7 +127,7 @@ def _quotas(strata: Strata | None, fulfil: Mapping[Cell, list[int]], n: int) -> 
     if strata is None:
         return {(): n}
     weights = {
-        cell: share * fulfil[cell][1] / fulfil[cell][0]
+        cell: share * (fulfil[cell][1] / fulfil[cell][0])
         for cell, share in strata.shares.items()
         if cell in fulfil and fulfil[cell][1]
     }

@@ -133,7 +133,9 @@ def _components(
     # Numbers on a normal scale, so that a few rich accounts are not the whole picture; categories
     # as the zeros and ones that they are.
     wide = [len(np.unique(column)) > _DUMMY for column in numbers.T]
-    spread = QuantileTransformer(output_distribution="normal", random_state=0)
+    spread = QuantileTransformer(
+        n_quantiles=min(1000, len(holdout)), output_distribution="normal", random_state=0
+    )
     spread.fit(numbers[: len(holdout)][:, wide])
     numbers[:, wide] = np.clip(spread.transform(numbers[:, wide]), -3, 3)
     scores = numbers

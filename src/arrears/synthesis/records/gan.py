@@ -32,7 +32,9 @@ def fit_ctgan(table: Table, rng: np.random.Generator, pool: int, epochs: int = E
         values = table.data[:, i]
         name = f"c{i}"
         if column.kind == "categorical" or len(np.unique(values[~np.isnan(values)])) <= _FEW_VALUES:
-            columns[name] = np.where(np.isnan(values), _HOLE, [_LEVEL + repr(v) for v in values])
+            columns[name] = np.where(
+                np.isnan(values), _HOLE, [_LEVEL + repr(v) for v in values.tolist()]
+            )
             discrete.append(name)
             continue
         holes = np.isnan(values)

@@ -15,6 +15,7 @@ from arrears.synthesis.records.table import Table
 
 _FOLDS: Final = 3
 _LEAST: Final = 2
+_QUANTILES: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,9 @@ def _told_apart(made: Table, holdout: Table, seed: int) -> tuple[float, float]:
     synthetic = np.repeat([1, 0], [len(made), len(holdout)])
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     trees = HistGradientBoostingClassifier(random_state=seed)
-    spread = QuantileTransformer(output_distribution="normal", random_state=seed)
+    spread = QuantileTransformer(
+        n_quantiles=min(_QUANTILES, len(rows) // 2), output_distribution="normal", random_state=seed
+    )
     linear = make_pipeline(spread, LogisticRegression(max_iter=1000))
     aucs = []
     for classifier, values in ((trees, rows), (linear, expanded(made, holdout))):
