@@ -19,7 +19,7 @@ from arrears.errors import UsageError
 from arrears.rng import rng_for
 from arrears.synthesis.realism import population
 from arrears.synthesis.realism.cloud import word_cloud
-from arrears.synthesis.realism.extras import extra
+from arrears.synthesis.extras import extra
 from tests.commands import arrears, bench
 
 PEOPLE = load_suite("debtbench")[:200]

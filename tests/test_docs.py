@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 from arrears.models.providers import endpoint_of, providers
+from arrears.synthesis.personas.attributes import attributes
+from tests import accounts
 from tests.stub_minds import PLAN, canned, verdict
+from tests.stub_readers import reader, schema_of
 from tests.stub_server import KEY, Stub
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +28,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^```(?:\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # A page's own words for what the reader has to bring.
 BROUGHT = ("people.csv", "people.jsonl")
+PERSONAS = {*(a.name for a in attributes()), "enrich_person", "enrich_life", "refine"}
 
 
 def commands(page: Path) -> list[str]:
@@ -41,13 +45,15 @@ def commands(page: Path) -> list[str]:
 def shown_files(page: Path) -> dict[str, str]:
     """Files that a page shows whole."""
     blocks = FENCE.findall(page.read_text(encoding="utf-8"))
-    named = [(re.match(r"# ([\w.]+\.(?:py|yaml))\n", block), block) for block in blocks]
+    named = [(re.match(r"# ([\w.]+\.(?:py|yaml|toml))\n", block), block) for block in blocks]
     return {name[1]: block for name, block in named if name}
 
 
 def mind(request: Mapping[str, Any]) -> str:
     """Whoever is asked: a seat, a planner, a judge at the table or one of the scores."""
     asked = request["messages"][0]["content"]
+    if schema_of(request) in PERSONAS:
+        return reader(request)
     if any(mark in asked for mark in ('"pairs"', '"clusters"', '"confidence"')):
         return taxonomist(request)
     if '"category"' in asked:
@@ -107,6 +113,8 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
     for name in BROUGHT:
         made = [*arrears, "debtors", "make", "-n", "4", "--out", name]
         subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    if any("accounts.csv" in command for command in commands(page)):
+        accounts.write(tmp_path / "accounts.csv", accounts.rows(400))
     for name, text in shown_files(page).items():
         (tmp_path / name).write_text(text)
     with Stub(mind) as stub:

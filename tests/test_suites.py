@@ -13,6 +13,7 @@ from arrears.debtors.distributions import suite_shape
 from arrears.debtors.life_check import disagreements
 from arrears.debtors.record import CATEGORIES, Debtor
 from arrears.debtors.suites import SUITES, as_line, load_suite, make_split
+from tests.commands import bench
 
 DATA = resources.files("arrears.debtors") / "data"
 PAGE = Path(__file__).parent.parent / "docs" / "debtors.md"
@@ -77,3 +78,16 @@ def test_of_the_11000_lives_at_least_99_percent_are_different_and_all_agree() ->
     assert len(stories) >= 0.99 * 11_000
     wrong = {d.id: disagreements(d) for d in everyone if disagreements(d)}
     assert wrong == {}
+
+
+def test_the_built_in_seats_say_what_they_have_always_said(tmp_path: Path) -> None:
+    # 200 dialogues of both suites, words, acts and feelings. Where a change is meant: a line in
+    # CHANGELOG.md that scores are no longer comparable, the calibration again, and this digest.
+    collectors = ("lenient", "typical", "firm", "adaptive")
+    words = [w for name in collectors for w in ("--collector", f"scripted/{name}")]
+    bench(tmp_path / "run", "--suite", "dcn", "--suite", "debtbench", "--limit", "25", *words)
+    stored = (tmp_path / "run" / "dialogues.jsonl").read_bytes()
+    assert (
+        sha256(stored).hexdigest()
+        == "b0f6f4e7086b131d12940e9f7f7fc01c25d564f8ee4abfae91e8ed470c203c55"
+    )

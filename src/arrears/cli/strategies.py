@@ -58,12 +58,13 @@ def mine(
     from arrears.bench.terminal import RunProgress
     from arrears.synthesis.asking import Clerk
     from arrears.synthesis.conversations import read_conversations
+    from arrears.synthesis.extras import extra
     from arrears.synthesis.taxonomy import clusters, pipeline
-    from arrears.synthesis.taxonomy.embeddings import check_embedding, embedder, need_sklearn
+    from arrears.synthesis.taxonomy.embeddings import check_embedding, embedder
     from arrears.synthesis.taxonomy.file import SEATS
 
     check_embedding(embed)
-    need_sklearn()
+    extra("sklearn")
     found = pipeline.mine(
         read_conversations(dialogues),
         out,
@@ -151,15 +152,16 @@ def label(
     from arrears.strategies import load_taxonomy
     from arrears.synthesis.asking import Clerk
     from arrears.synthesis.conversations import read_conversations
+    from arrears.synthesis.extras import extra
     from arrears.synthesis.taxonomy.applying import label_all
-    from arrears.synthesis.taxonomy.embeddings import check_embedding, need_sklearn
+    from arrears.synthesis.taxonomy.embeddings import check_embedding
     from arrears.synthesis.taxonomy.file import read_entries
 
     if model and train:
         raise UsageError("--train is learned from, --model is asked: name one of them")
     if not model:
         check_embedding(embed)
-        need_sklearn()
+        extra("sklearn")
     owed = sum(e.status == "proposed" for e in read_entries(taxonomy))
     if owed:
         click.echo(f"{owed} strategies of {taxonomy} are proposed only, not reviewed", err=True)

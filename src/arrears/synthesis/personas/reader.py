@@ -25,6 +25,7 @@ from arrears.dialogue.tone import TONES, hear, recognise
 from arrears.rng import Draws, rng_for
 from arrears.strategies import strategies
 from arrears.synthesis.conversations import Conversation, Utterance
+from arrears.synthesis.extras import one_thread
 from arrears.synthesis.personas.attributes import UNKNOWN
 from arrears.synthesis.personas.draft import COGNITION
 from arrears.terms import Mandate
@@ -84,6 +85,11 @@ class Reader:
     """Reads conversations of the built-in debtor. Making one takes some seconds."""
 
     def __init__(self, talks: int = _TALKS) -> None:
+        people, heard = _listen(talks)
+        with one_thread():
+            self._learn(people, heard)
+
+    def _learn(self, people: Sequence[Debtor], heard: Sequence[Conversation]) -> None:
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -92,17 +98,16 @@ class Reader:
 
         def words() -> Any:
             counted = TfidfVectorizer(ngram_range=(1, 2), min_df=5, sublinear_tf=True)
-            # The few directions that matter: thirty thousand columns took a minute to fit.
+            # The few directions that matter; all ten thousand columns take a minute to fit.
             return make_pipeline(counted, TruncatedSVD(_DIRECTIONS, random_state=0))
 
-        people, heard = _listen(talks)
         self._words, self._first, self._scale = words(), words(), StandardScaler()
         self._words.fit([_text(t) for t in heard])
         self._first.fit([_text(t, 2) for t in heard])
         self._scale.fit(np.array([_sound(t) for t in heard]))
         seen = self._features(heard)
         numbers = np.array([_numbers(person) for person in people])
-        fresh = talks * 4 // 5
+        fresh = len(heard) * 4 // 5
         tried = RidgeCV(alphas=_ALPHAS).fit(seen[:fresh], numbers[:fresh])
         guessed = tried.predict(seen[fresh:])
         pairs = zip(guessed.T, numbers[fresh:].T, strict=True)
@@ -124,6 +129,10 @@ class Reader:
 
     def read(self, talks: Sequence[Conversation]) -> tuple[Reading, ...]:
         """Readings of conversations, in order."""
+        with one_thread():
+            return self._read(talks)
+
+    def _read(self, talks: Sequence[Conversation]) -> tuple[Reading, ...]:
         seen = self._features(talks)
         numbers = self._numbers.predict(seen)
         letters = np.column_stack([model.predict_proba(seen)[:, 1] for model in self._letters])

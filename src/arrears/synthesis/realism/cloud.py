@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from arrears.synthesis.realism.extras import extra
+from arrears.synthesis.extras import extra
 
 _WIDTH, _HEIGHT = 470, 260
 _MOST_WORDS: Final = 60

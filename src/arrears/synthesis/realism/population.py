@@ -15,7 +15,7 @@ from arrears.debtors.record import (
     Debtor,
 )
 from arrears.debtors.statistics import COGNITION
-from arrears.synthesis.realism.extras import extra
+from arrears.synthesis.extras import extra
 
 Floats = np.ndarray
 Population = Sequence[Debtor]

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from arrears.scoring.statistics import Interval, bootstrap
-from arrears.synthesis.realism.extras import extra
+from arrears.synthesis.extras import extra
 from arrears.synthesis.realism.words import ngrams, tokens
 
 BUDGET: Final = 2000

@@ -10,6 +10,7 @@ import orjson
 from arrears.errors import UnknownName, UsageError
 from arrears.files import replace_file, storage
 from arrears.rng import rng_for
+from arrears.synthesis.extras import extra
 from arrears.synthesis.records.copies import fingerprints, store_fingerprints
 from arrears.synthesis.records.drawing import draw_rows
 from arrears.synthesis.records.evidence import Evidence, evidence
@@ -53,6 +54,7 @@ def fit(
     """
     if method not in METHODS:
         raise UnknownName("method", method, METHODS)
+    extra("sklearn")
     meaning = read_mapping(mapping)
     if (out / "model.json").exists():
         raise UsageError(f"{out} holds a model already; choose another folder, or remove it")

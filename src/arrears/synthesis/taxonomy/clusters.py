@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arrears.errors import UsageError
-from arrears.synthesis.taxonomy.embeddings import Vectors, need_sklearn
+from arrears.synthesis.extras import extra
+from arrears.synthesis.taxonomy.embeddings import Vectors
 
 Reduction = Literal["pca", "umap", "none"]
 REDUCTIONS: Final[tuple[Reduction, ...]] = ("pca", "umap", "none")
@@ -41,7 +42,7 @@ def least_size(texts: int) -> int:
 
 def reduced(vectors: Vectors, settings: Settings, rng: np.random.Generator) -> Vectors:
     """Fewer dimensions. UsageError where umap-learn is asked for and missing."""
-    need_sklearn()
+    extra("sklearn")
     seed = int(rng.integers(1 << 31))
     dims = min(settings.dims, vectors.shape[1], len(vectors) - 1)
     if settings.reduce == "none" or dims < 1:

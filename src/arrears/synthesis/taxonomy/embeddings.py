@@ -8,9 +8,7 @@ side.
 import os
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from functools import cache
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arrears.errors import UnknownName, UsageError
+from arrears.synthesis.extras import extra, one_thread
 
 Vectors = NDArray[np.float32]
 """One row a text, each of length 1 (a text in which nothing is known: all zeros; of `a+b`: each
@@ -139,7 +138,7 @@ class _Tfidf:
     """Words, word pairs and characters, weighted and reduced; Chinese by characters alone."""
 
     def __init__(self) -> None:
-        need_sklearn()
+        extra("sklearn")
         self._steps: Any = None
 
     def fit(self, texts: Sequence[str]) -> None:
@@ -187,21 +186,3 @@ def words_of(text: str) -> list[str]:
             found.append(run)
     latin = [w for w in _WORD.findall(text.lower()) if not _CJK.search(w)]
     return found + [f"{a} {b}" for a, b in pairwise(latin)]
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """Linear algebra on one thread. These matrices are small: more threads wait for each other,
-    ten times as long where the machine has other work, and sum in another order.
-    """
-    need_sklearn()
-    # scikit-learn itself needs threadpoolctl: it is there.
-    limits: AbstractContextManager[object] = import_module("threadpoolctl").threadpool_limits(1)
-    return limits
-
-
-def need_sklearn() -> None:
-    """UsageError where scikit-learn is missing."""
-    try:
-        import sklearn  # noqa: F401
-    except ImportError:
-        raise UsageError("this needs scikit-learn: pip install 'arrears[synthesis]'") from None

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from arrears.errors import UsageError
 from arrears.strategies import Seat
 from arrears.synthesis.conversations import Conversation, Utterance
-from arrears.synthesis.taxonomy.embeddings import Embedder, one_thread
+from arrears.synthesis.extras import one_thread
+from arrears.synthesis.taxonomy.embeddings import Embedder
 from arrears.synthesis.taxonomy.file import SEATS
 from arrears.synthesis.taxonomy.labelled import Given, Labelled, Taxonomy
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from arrears.errors import UsageError
 from arrears.rng import rng_for
 from arrears.strategies import Seat
+from arrears.synthesis.extras import one_thread
 from arrears.synthesis.taxonomy.clusters import (
     Labels,
     Settings,
@@ -19,7 +20,7 @@ from arrears.synthesis.taxonomy.clusters import (
     representatives,
     sub_groups,
 )
-from arrears.synthesis.taxonomy.embeddings import Embedder, Vectors, one_thread
+from arrears.synthesis.taxonomy.embeddings import Embedder, Vectors
 from arrears.synthesis.taxonomy.file import Entry, Part
 from arrears.synthesis.taxonomy.naming import Name, names_by_words
 from arrears.synthesis.taxonomy.review import free_key
