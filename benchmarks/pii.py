@@ -55,7 +55,7 @@ class Score(NamedTuple):
 
 @cache
 def corpus(part: str, language: str) -> tuple[Sentence, ...]:
-    """The sentences of one part: dev, held_out, clean, held_out_clean; en or zh."""
+    """The sentences of one part of the corpus; en or zh."""
     raw = yaml.safe_load(CORPUS.read_text(encoding="utf-8"))[part][language]
     return tuple(_sentence(line) for line in raw.splitlines() if line.strip())
 
@@ -113,13 +113,13 @@ def main() -> None:
     scrubber.spans("Hello, is this Sarah Whitlow, 202-555-0143? 您好，王先生。")
     print(f"ready in {time.perf_counter() - began:.1f} s")
     print(f"{'':20}{'planted':>9}{'found':>8}{'recall':>9}{'hits':>7}{'precision':>11}")
-    for part in ("dev", "held_out"):
+    for part in ("dev", "held_out", "fresh"):
         for language in ("en", "zh"):
             got = score(scrubber, corpus(part, language))
             for kind in KINDS:
                 _line(f"{part} {language} {kind}", got, kind)
             _line(f"{part} {language} all", got)
-    for part in ("clean", "held_out_clean"):
+    for part in ("clean", "held_out_clean", "fresh_clean"):
         for language in ("en", "zh"):
             lines = corpus(part, language)
             hits = score(scrubber, lines).hits.total()
@@ -132,7 +132,7 @@ def main() -> None:
         each = (time.perf_counter() - began) / len(texts)
         print(f"{language}: {1e3 * each:.2f} ms a message")
     if "--misses" in sys.argv:
-        for part in ("dev", "held_out", "clean", "held_out_clean"):
+        for part in ("dev", "held_out", "fresh", "clean", "held_out_clean", "fresh_clean"):
             for language in ("en", "zh"):
                 for line in wrong(scrubber, corpus(part, language)):
                     print(f"{part} {language}: {line}")

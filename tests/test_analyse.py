@@ -17,9 +17,9 @@ from arrears.debtors.store import write_debtors
 from arrears.debtors.suites import load_suite
 from arrears.errors import UsageError
 from arrears.rng import rng_for
+from arrears.synthesis.extras import extra
 from arrears.synthesis.realism import population
 from arrears.synthesis.realism.cloud import word_cloud
-from arrears.synthesis.extras import extra
 from tests.commands import arrears, bench
 
 PEOPLE = load_suite("debtbench")[:200]

@@ -48,8 +48,10 @@ def talk(*texts: str, name: str | None = None, **ids: str) -> Conversation:
     [
         ("dev", "en", 0.97, 0.98),
         ("dev", "zh", 0.98, 0.98),
-        ("held_out", "en", 0.78, 0.95),
+        ("held_out", "en", 0.84, 0.95),
         ("held_out", "zh", 0.77, 0.95),
+        ("fresh", "en", 0.90, 0.95),
+        ("fresh", "zh", 0.83, 0.95),
     ],
 )
 def test_planted_data_is_found_and_little_else(
@@ -65,16 +67,17 @@ def test_planted_data_is_found_and_little_else(
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_sentences_without_personal_data_stay_as_they_are(language: str) -> None:
     assert [*wrong(scrubber(), corpus("clean", language))] == []
-    # What was seen on lines that were written after the rules: two hits in 40.
-    assert len([*wrong(scrubber(), corpus("held_out_clean", language))]) <= 2
+    # What was seen on lines that were written after the rules: four hits in 70.
+    unseen = [*corpus("held_out_clean", language), *corpus("fresh_clean", language)]
+    assert len([*wrong(scrubber(), tuple(unseen))]) <= 2
 
 
 def test_the_corpus_is_as_large_as_it_says() -> None:
     for language in ("en", "zh"):
-        parts = [corpus(part, language) for part in ("dev", "held_out")]
-        dev, held_out = (sum(len(s.planted) for s in part) for part in parts)
-        assert dev + held_out >= 120
-        assert held_out >= 50
+        parts = [corpus(part, language) for part in ("dev", "held_out", "fresh")]
+        dev, held_out, fresh = (sum(len(s.planted) for s in part) for part in parts)
+        assert dev + held_out + fresh >= 220
+        assert held_out + fresh >= 85
         assert len(corpus("clean", language)) + len(corpus("held_out_clean", language)) >= 60
 
 
@@ -89,12 +92,26 @@ def test_no_planted_string_survives_a_whole_conversation(language: str) -> None:
         if text.count(text[item.start : item.end]) == 1
         and text[item.start : item.end] in utterance.text
     }
-    # A small name after a plain word, and a rare one alone: known misses (docs/pii.md).
-    assert left <= {"keisha", "Bartholomew"}
+    # A small name after a plain word: a known miss (docs/pii.md).
+    assert left <= {"keisha"}
     assert sum(scrubber().scrub(out).counts.values()) == 0
 
 
-@pytest.mark.parametrize("part", ["dev", "held_out", "clean", "held_out_clean"])
+def test_a_word_that_the_talk_has_in_small_letters_is_no_rare_name() -> None:
+    said = (
+        "We had a Wagenburg there.",
+        "I like the wagenburg.",
+        "The key is with Perpetua at the moment.",
+    )
+    found = [u.text for u in scrubber().scrub(talk(*said)).conversation.utterances]
+    assert found == [
+        "We had a Wagenburg there.",
+        "I like the wagenburg.",
+        "The key is with [NAME] at the moment.",
+    ]
+
+
+@pytest.mark.parametrize("part", ["dev", "held_out", "fresh", "clean", "held_out_clean"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_scrubbing_twice_changes_nothing_more(part: str, language: str) -> None:
     for sentence in corpus(part, language):
@@ -244,10 +261,10 @@ def test_a_spacy_pipeline_is_asked_for_names_too(tmp_path: Any) -> None:
         [{"label": "PERSON", "pattern": "Vrumblesnatch"}]
     )
     pipeline.to_disk(tmp_path / "own")
-    text = "I paid what Vrumblesnatch asked, 500 yuan."
+    text = "Vrumblesnatch asked for 500 yuan."
     own = Scrubber(spacy_model=str(tmp_path / "own"))
     assert scrubbed(text) == text
-    assert replaced(text, own.spans(text)) == "I paid what [NAME] asked, 500 yuan."
+    assert replaced(text, own.spans(text)) == "[NAME] asked for 500 yuan."
 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:

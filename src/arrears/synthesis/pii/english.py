@@ -1,7 +1,7 @@
 """English names: by what stands around them, and by lists of names."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import import_module
 from typing import Final
@@ -21,6 +21,9 @@ _NAME: Final = (
     rf"{_WORD}(?:(?: [A-Z]\.)? (?:(?:de|van|der|von|la|bin|al|del|di) ){{0,2}}{_WORD}){{0,3}}"
 )
 _LOWER: Final = r"[A-Za-z][A-Za-z'-]*(?: [A-Za-z][A-Za-z'-]*){0,3}"
+_LEAST_NAME: Final = 4
+# Of languages and peoples; English capitalises them too.
+_ADJECTIVES: Final = ("ese", "ish", "ian", "ean")
 _END: Final = r"(?=\s*(?:[,.!?;:。，]|-|—|$))"
 # Plain words that are a name after "my name is", whatever their capitals.
 _FREE: Final = frozenset({"will", "may", "mark", "hope", "april", "june", "august"})
@@ -94,8 +97,8 @@ def _lists() -> frozenset[str]:
     return frozenset(found)
 
 
-def english_names(text: str) -> Iterator[Hit]:
-    """Names in a text made plain."""
+def english_names(text: str, said: Collection[str] = ()) -> Iterator[Hit]:
+    """Names in a text made plain; `said` are words that its conversation has in small letters."""
     for match in _SAID.finditer(text):
         yield from _said(text, *match.span(1))
     for match in _SMALL.finditer(text):
@@ -105,7 +108,7 @@ def english_names(text: str) -> Iterator[Hit]:
     for pattern in _BEFORE:
         for match in pattern.finditer(text):
             yield from _written(match[1], match.start(1))
-    yield from _listed(text)
+    yield from _listed(text, said)
 
 
 def _said(text: str, start: int, end: int) -> Iterator[Hit]:
@@ -144,7 +147,7 @@ def _plain(token: str, stop: frozenset[str]) -> bool:
     return lower.endswith("ly") and lower not in gazetteer()
 
 
-def _listed(text: str) -> Iterator[Hit]:
+def _listed(text: str, said: Collection[str]) -> Iterator[Hit]:
     """Names of the lists, with what is capitalised beside them."""
     known, stop = gazetteer(), words("en", "common")
     run: list[tuple[int, int, str]] = []
@@ -164,7 +167,7 @@ def _listed(text: str) -> Iterator[Hit]:
                 run.pop()
             if run:
                 yield Hit(run[0][0], run[-1][1], "NAME")
-        elif _two_unknown(text, run):
+        elif _two_unknown(text, run) or _lone(text, run, said):
             yield Hit(run[0][0], run[-1][1], "NAME")
         run = [(*match.span(), match[0])] if match else []
 
@@ -195,6 +198,20 @@ def _two_unknown(text: str, run: list[tuple[int, int, str]]) -> bool:
         return False
     begins = re.findall(r"\b[A-Za-z]", text)
     return not _opens(text, run[0][0]) and sum(map(str.isupper, begins)) * 2 <= len(begins)
+
+
+def _lone(text: str, run: list[tuple[int, int, str]], said: Collection[str]) -> bool:
+    """One capitalised word that nobody knows, in the middle of a sentence in small letters: a rare
+    name more often than a town or a brand, and those may go.
+    """
+    if len(run) != 1 or len(run[0][2]) < _LEAST_NAME or run[0][2].isupper():
+        return False
+    stem = run[0][2].lower().removesuffix("'s")
+    known = words("en", "common") | words("en", "plain") | words("en", "capitals") | _usual()
+    if stem in known or stem in said or stem.endswith(_ADJECTIVES):
+        return False
+    begins = re.findall(r"\b[A-Za-z]", text)
+    return not _opens(text, run[0][0]) and sum(map(str.isupper, begins)) * 3 <= len(begins)
 
 
 def _opens(text: str, at: int) -> bool:

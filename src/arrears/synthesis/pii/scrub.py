@@ -46,10 +46,11 @@ class Scrubber:
         account = conversation.account
         names = {account.name} if account is not None and _a_name(account.name) else set[str]()
         counts: Counter[str] = Counter()
+        said_small = frozenset(_SMALL.findall(" ".join(texts)))
         # What is left is read again: a tag may leave a cue where there was none.
         while True:
             names |= {name for text in texts for name in self._told(text)}
-            found = [self.spans(text, names) for text in texts]
+            found = [self.spans(text, names, said_small) for text in texts]
             if not any(found):
                 break
             counts.update(span.kind for spans in found for span in spans)
@@ -69,17 +70,23 @@ class Scrubber:
             MappingProxyType(dict(sorted(counts.items()))),
         )
 
-    def spans(self, text: str, names: Collection[str] = ()) -> tuple[Span, ...]:
-        """What is personal in a text, in order, without overlap; `names` are known to be names."""
-        flat = plain(text)
-        return merge((*self._hits(flat), *_known(flat, names)))
+    def spans(
+        self, text: str, names: Collection[str] = (), said: Collection[str] = ()
+    ) -> tuple[Span, ...]:
+        """What is personal in a text, in order, without overlap.
 
-    def _hits(self, flat: str) -> Iterator[Hit]:
+        `names` are known to be names; `said` are words that the conversation has in small letters,
+        so that a capital does not make names of them.
+        """
+        flat = plain(text)
+        return merge((*self._hits(flat, said), *_known(flat, names)))
+
+    def _hits(self, flat: str, said: Collection[str]) -> Iterator[Hit]:
         yield from self._library.hits(flat)
         yield from number_hits(flat)
         yield from mail_hits(flat)
         yield from english_addresses(flat)
-        yield from english_names(without_han(flat))
+        yield from english_names(without_han(flat), said)
         if has_han(flat):
             yield from chinese_addresses(flat)
             yield from chinese_names(flat)
@@ -98,6 +105,9 @@ class Scrubber:
         if self.spans(name, names) or self.spans(spaced, names):
             return blake2b(name.encode(), digest_size=6).hexdigest()
         return name
+
+
+_SMALL = re.compile(r"\b[a-z]{3,}\b")
 
 
 def _a_name(name: str) -> bool:
