@@ -1,6 +1,7 @@
 """Broken tables: a clear message and exit code 2, or a repair that is told."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def fit(path: Path, mapping: str = "mapping.toml", *words: str) -> tuple[int, st
     done = arrears("debtors", "fit", str(path), "--map", str(path.parent / mapping),
                    "--out", str(path.parent / "model"), *words)  # fmt: skip
     return done.returncode, done.stderr
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a sound table; not to be changed."""
+    folder = tmp_path_factory.mktemp("sound")
+    assert fit(write(folder / "a.csv", rows(200)))[0] == 0
+    return folder / "model"
 
 
 def _cell(row: int, column: str, text: str) -> Callable[[Body], Body]:
@@ -237,9 +246,8 @@ def test_an_existing_model_is_not_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.json", "copula.json.xz", "private/rows.npy"])
-def test_a_broken_model_is_told(name: str, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", rows(200))
-    assert fit(path)[0] == 0
+def test_a_broken_model_is_told(name: str, model: Path, tmp_path: Path) -> None:
+    shutil.copytree(model, tmp_path / "model")
     (tmp_path / "model" / name).write_bytes(b"{broken")
     done = arrears("debtors", "sample", str(tmp_path / "model"), "--out", str(tmp_path / "p.jsonl"))
     assert done.returncode == 2, done.stderr
@@ -257,11 +265,9 @@ def test_a_broken_model_is_told(name: str, tmp_path: Path) -> None:
         ("age>200", "draws gave 0 such rows, not 50"),
     ],
 )
-def test_conditions_that_cannot_be_met_are_told(where: str, told: str, tmp_path: Path) -> None:
+def test_conditions_that_cannot_be_met_are_told(where: str, told: str, model: Path) -> None:
     from arrears.synthesis.records.model import load_model
     from arrears.synthesis.records.sampling import sample
 
-    path = write(tmp_path / "a.csv", rows(200))
-    assert fit(path)[0] == 0
     with pytest.raises(UsageError, match=re.escape(told)):
-        sample(load_model(tmp_path / "model"), 50, 1, where=(where,))
+        sample(load_model(model), 50, 1, where=(where,))

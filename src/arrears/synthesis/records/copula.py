@@ -1,26 +1,21 @@
-"""`copula`: each column's margin, and a vine of nonparametric pair copulas between them.
+"""Each column's margin, and a vine of nonparametric pair copulas between them.
 
 The vine (Bedford and Cooke 2002; Dissmann and others 2013) is pyvinecopulib's. Unlike a Gaussian
 copula it can say "late last month, late this month" and "no bill, no payment", which a table of
 accounts is full of.
 """
 
-import lzma
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from arrears.errors import BrokenFile
-from arrears.files import replace_file
 from arrears.synthesis.records.latent import in_order, latent_normals
 from arrears.synthesis.records.marginals import Margin, fit_margin, margin_from
 from arrears.synthesis.records.table import Column, Table
 
-_FILE: Final = "copula.json.xz"
 _BANDWIDTH: Final = 0.5
 """Of the kernels, as a share of the rule of thumb; benchmarks/records.py compares."""
 
@@ -54,16 +49,14 @@ class CopulaModel:
                 found[:, i] = order[place.astype(int)]
         return found
 
-    def store(self, folder: Path) -> None:
-        """Write `copula.json.xz`."""
-        document = {
+    def document(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
             "margins": [margin.document() for margin in self.margins],
             "orders": self.orders,
             "learned": self.learned,
             "vine": None if self.vine is None else self.vine.to_json(),
         }
-        packed = lzma.compress(orjson.dumps(document), preset=1)
-        replace_file(folder / _FILE, lambda file: file.write(packed))
 
 
 def fit_copula(table: Table, rng: np.random.Generator) -> CopulaModel:
@@ -85,20 +78,15 @@ def fit_copula(table: Table, rng: np.random.Generator) -> CopulaModel:
     return CopulaModel(table.columns, margins, orders, learned, vine)
 
 
-def load_copula(folder: Path, columns: tuple[Column, ...]) -> CopulaModel:
-    """What `store` wrote. BrokenFile."""
+def copula_from(document: Mapping[str, Any], columns: tuple[Column, ...]) -> CopulaModel:
+    """As `CopulaModel.document` gave it. KeyError, ValueError, RuntimeError where it did not."""
     import pyvinecopulib as pv
 
-    path = folder / _FILE
-    try:
-        document = orjson.loads(lzma.decompress(path.read_bytes()))
-        vine = document["vine"]
-        return CopulaModel(
-            columns,
-            tuple(margin_from(m) for m in document["margins"]),
-            {name: tuple(order) for name, order in document["orders"].items()},
-            tuple(document["learned"]),
-            None if vine is None else pv.Vinecop.from_json(vine),
-        )
-    except (OSError, EOFError, lzma.LZMAError, KeyError, ValueError, RuntimeError) as error:
-        raise BrokenFile(path, f"is no copula that was stored here ({error})") from error
+    vine = document["vine"]
+    return CopulaModel(
+        columns,
+        tuple(margin_from(m) for m in document["margins"]),
+        {name: tuple(order) for name, order in document["orders"].items()},
+        tuple(document["learned"]),
+        None if vine is None else pv.Vinecop.from_json(vine),
+    )

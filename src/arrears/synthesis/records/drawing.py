@@ -84,8 +84,9 @@ def draw_rows(
     wanted: Wanted | None = None,
     real: NDArray[np.uint64] | None = None,
     pool: bool = False,
+    short: bool = False,
 ) -> Drawn:
-    """`n` rows in a random order.
+    """`n` rows in a random order; fewer where there are no more and `short` allows it.
 
     With strata the shares are those of the source, among the rows that fulfil the conditions: how
     many of a stratum do is taken from the method's own rows. `wanted` is one more condition.
@@ -116,7 +117,16 @@ def draw_rows(
         given = _quotas(strata, fulfil, n)
         if given and all(len(kept[cell]) >= count for cell, count in given.items()):
             break
-    if have < n:
+    if have == 0 and copies:
+        raise UsageError(
+            f"all {copies:,} rows that fulfil this equal rows of the table: its columns have too "
+            "few values, or the method has learned it by heart; leave columns out of the mapping, "
+            "or take another --method"
+        )
+    if have < n and short:
+        n = have
+        given = _quotas(strata, fulfil, n)
+    elif have < n:
         why = "the model's pool has" if pool else f"{tried:,} draws gave"
         advice = "fit with a larger --pool" if pool else "ask for fewer, or widen --where"
         raise UsageError(f"{why} {have:,} such rows, not {n:,}; {advice}")

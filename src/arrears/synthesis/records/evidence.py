@@ -69,15 +69,21 @@ class Evidence:
             "marginals": dict(self.quality.marginals),
             "marginals_real": dict(self.floor.marginals),
             "copies": self.privacy.copies,
+            "copies_drawn_again": self.privacy.drawn_again,
             "copies_holdout": self.privacy.holdout_copies,
             "copies_rows": self.privacy.copies_rows,
         }
 
 
-def evidence(made: Table, fitted: Table, holdout: Table, seed: int) -> Evidence:
-    """Measure synthetic rows against the rows that a model was fitted on and a holdout."""
+def evidence(
+    made: Table, fitted: Table, holdout: Table, seed: int, drawn_again: int = 0
+) -> Evidence:
+    """Measure synthetic rows against the rows that a model was fitted on and a holdout.
+
+    `drawn_again` rows had equalled a fitted one before these were taken.
+    """
     found, floor = quality(made, holdout, seed), quality(fitted, holdout, seed)
-    given_away = privacy(made, fitted, holdout)
+    given_away = privacy(made, fitted, holdout, drawn_again)
     pca, explained = _components(made, holdout)
     return Evidence(
         len(fitted),
@@ -105,8 +111,10 @@ def _findings(found: Quality, floor: Quality, given: Privacy) -> tuple[Finding, 
                 "boosted trees telling synthetic from real; 0.5 is a guess, 1 always right"),
         Finding("AUC linear", found.auc_linear, floor.auc_linear, None, False,
                 "logistic regression doing so"),
-        Finding("copies", given.copies, given.holdout_copies, given.holdout_copies, False,
-                "rows equal to a fitted row in every column; drawn again when debtors are sampled"),
+        Finding("copies", given.copies, given.holdout_copies, 0, False,
+                "rows equal to a fitted row in every column"),
+        Finding("… drawn again", given.drawn_again, given.holdout_copies, None, False,
+                "rows that were, and were drawn again, as `sample` does"),
         Finding("DCR 5 %", ours[0], theirs[0], theirs[0], True,
                 "distance to the closest fitted row, fifth percentile"),
         Finding("DCR median", ours[1], theirs[1], theirs[1], True, "the same, median"),

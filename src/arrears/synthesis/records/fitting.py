@@ -10,7 +10,7 @@ import orjson
 from arrears.errors import UnknownName, UsageError
 from arrears.files import replace_file, storage
 from arrears.rng import rng_for
-from arrears.synthesis.extras import extra
+from arrears.synthesis.extras import extra, one_thread
 from arrears.synthesis.records.copies import fingerprints, store_fingerprints
 from arrears.synthesis.records.drawing import draw_rows
 from arrears.synthesis.records.evidence import Evidence, evidence
@@ -18,8 +18,8 @@ from arrears.synthesis.records.finances import fit_lines
 from arrears.synthesis.records.mapping import read_mapping
 from arrears.synthesis.records.model import ModelDocument, column_documents, store_document
 from arrears.synthesis.records.page import write_page
-from arrears.synthesis.records.strata import Strata, strata_of
-from arrears.synthesis.records.synthesizer import METHODS, Synthesizer, fit_method
+from arrears.synthesis.records.strata import strata_of
+from arrears.synthesis.records.synthesizer import METHODS, fit_method
 from arrears.synthesis.records.table import LEAST_ROWS, Table, read_table
 
 EVIDENCE: Final = "evidence.json"
@@ -61,11 +61,23 @@ def fit(
     whole, repairs = read_table(table, meaning)
     members, others = _split(whole, rows, holdout, seed)
     strata = strata_of(members, meaning.strata)
-    began = perf_counter()
-    synthesizer = fit_method(method, members, rng_for(seed, "records", method), pool)
-    made = _made(synthesizer, members, min(len(members), len(others)), seed, method, strata)
-    seconds = perf_counter() - began
-    found = evidence(made, members, others, seed)
+    with one_thread():
+        began = perf_counter()
+        synthesizer = fit_method(method, members, rng_for(seed, "records", method), pool)
+        real = fingerprints(members.data, members.columns)
+        drawn = draw_rows(
+            synthesizer,
+            members.columns,
+            min(len(members), len(others)),
+            rng_for(seed, "records", "evidence"),
+            strata=strata,
+            real=real,
+            pool=METHODS[method].pool,
+            short=True,
+        )
+        seconds = perf_counter() - began
+        made = Table(members.columns, drawn.data)
+        found = evidence(made, members, others, seed, drawn.copies)
     document = ModelDocument(
         method=method,
         seed=seed,
@@ -80,7 +92,7 @@ def fit(
     with storage(out):
         out.mkdir(parents=True, exist_ok=True)
         synthesizer.store(out)
-        store_fingerprints(out, fingerprints(members.data, members.columns))
+        store_fingerprints(out, real)
         text = orjson.dumps(found.document(), option=orjson.OPT_INDENT_2)
         replace_file(out / EVIDENCE, lambda file: file.write(text))
         write_page(out / REPORT, document, found, made, others)
@@ -101,14 +113,3 @@ def _split(whole: Table, rows: int | None, holdout: int | None, seed: int) -> tu
         )
     order = rng_for(seed, "records", "split").permutation(n).astype(np.int64)
     return whole.rows(order[:rows]), whole.rows(order[rows : rows + holdout])
-
-
-def _made(
-    synthesizer: Synthesizer, members: Table, n: int, seed: int, method: str, strata: Strata
-) -> Table:
-    """Rows for the evidence: copies stay in, so that they are counted."""
-    rng = rng_for(seed, "records", "evidence")
-    drawn = draw_rows(
-        synthesizer, members.columns, n, rng, strata=strata, pool=METHODS[method].pool
-    )
-    return Table(members.columns, drawn.data)

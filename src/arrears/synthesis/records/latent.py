@@ -60,7 +60,9 @@ def in_order(table: Table) -> tuple[Table, dict[str, tuple[int, ...]]]:
     for i, column in enumerate(table.columns):
         if column.kind == "categorical":
             codes = range(len(column.levels))
-            means = [float(score[table.data[:, i] == code].mean()) for code in codes]
+            rows = [table.data[:, i] == code for code in codes]
+            # Where some of the rows are looked at, a value may be without any.
+            means = [float(score[has].mean()) if has.any() else 0.0 for has in rows]
             order = tuple(int(code) for code in np.argsort(means, kind="stable"))
             for new, old in enumerate(order):
                 data[table.data[:, i] == old, i] = new

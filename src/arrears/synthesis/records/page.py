@@ -47,7 +47,7 @@ def write_page(
 
 def verdict_of(finding: Finding) -> tuple[str, str, str, str, str, str]:
     """Name, value, what real rows have, limit, verdict, meaning: as words."""
-    whole = finding.name == "copies"
+    whole = isinstance(finding.value, int)
 
     def show(value: float | None) -> str:
         if value is None:

@@ -47,7 +47,9 @@ class Privacy:
 
     rows: int
     copies: int
-    """Synthetic rows that equal a fitted row, before any was drawn again."""
+    """Synthetic rows that equal a fitted row."""
+    drawn_again: int
+    """Rows that did, and were drawn again."""
     holdout_copies: int
     """Real rows of the holdout that do: equal by chance."""
     made: Distances
@@ -64,14 +66,18 @@ class Privacy:
         """Whether rows are repeated more often than chance makes real rows equal."""
         from scipy.stats import poisson
 
+        came_up = self.copies + self.drawn_again
         # With no equal rows among the real there is no excuse.
         if not self.holdout_copies:
-            return self.copies > 0
-        return bool(self.copies > poisson.ppf(_CHANCE, self.holdout_copies))
+            return came_up > 0
+        return bool(came_up > poisson.ppf(_CHANCE, self.holdout_copies))
 
 
-def privacy(made: Table, fitted: Table, holdout: Table) -> Privacy:
-    """The evidence on equal numbers of rows; the longer sets are cut to the shortest."""
+def privacy(made: Table, fitted: Table, holdout: Table, drawn_again: int = 0) -> Privacy:
+    """The evidence on equal numbers of rows; the longer sets are cut to the shortest.
+
+    `drawn_again` rows had equalled a fitted one before these were taken.
+    """
     n = min(len(made), len(fitted), len(holdout))
     made, members, others = (Table(t.columns, t.data[:n]) for t in (made, fitted, holdout))
     real = fingerprints(fitted.data, fitted.columns)
@@ -88,6 +94,7 @@ def privacy(made: Table, fitted: Table, holdout: Table) -> Privacy:
     return Privacy(
         n,
         int(are_copies(made.data, made.columns, real).sum()),
+        drawn_again,
         int(are_copies(others.data, others.columns, real).sum()),
         _distances(points[0], points[1]),
         _distances(points[2], points[1]),

@@ -39,7 +39,9 @@ class Method(NamedTuple):
 
 
 METHODS: Final[Mapping[str, Method]] = {
-    "copula": Method("a vine copula; the default", "MIT (pyvinecopulib)", pool=False),
+    "copula": Method(
+        "vine copulas, one for each kind of row; the default", "MIT (pyvinecopulib)", pool=False
+    ),
     "gaussian": Method("a normal and nearest neighbours, as DebtBench", "BSD", pool=True),
     "ctgan": Method("a generative adversarial net, as DCN", "BUSL-1.1 (ctgan)", pool=True),
 }
@@ -55,9 +57,9 @@ def fit_method(method: str, table: Table, rng: np.random.Generator, pool: int) -
     extra = "ctgan" if method == "ctgan" else "synthesis"
     try:
         if method == "copula":
-            from arrears.synthesis.records.copula import fit_copula
+            from arrears.synthesis.records.kinds import fit_kinds
 
-            return fit_copula(table, rng)
+            return fit_kinds(table, rng)
         if method == "gaussian":
             from arrears.synthesis.records.gaussian import fit_gaussian
 
@@ -75,9 +77,9 @@ def load_method(method: str, folder: Path, columns: tuple[Column, ...]) -> Synth
     """What `store` wrote. UnknownName, BrokenFile, UsageError."""
     if method == "copula":
         try:
-            from arrears.synthesis.records.copula import load_copula
+            from arrears.synthesis.records.kinds import load_kinds
 
-            return load_copula(folder, columns)
+            return load_kinds(folder, columns)
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"a copula needs {error.name}: pip install 'arrears[synthesis]'"
