@@ -95,6 +95,21 @@ def test_no_name_of_a_person_reaches_the_server(run: Path, tmp_path: Path) -> No
     assert "[NAME]" in sent
 
 
+def test_without_the_scrubber_nothing_is_asked(run: Path, tmp_path: Path) -> None:
+    # As where arrears[synthesis] is not installed.
+    (tmp_path / "presidio_analyzer.py").write_text("raise ImportError('not installed')\n")
+    with Stub(stub_readers.reader) as stub:
+        for command in (
+            ("debtors", "extract", str(run), "--out", str(tmp_path / "d.jsonl")),
+            ("strategies", "mine", str(run), "--out", str(tmp_path / "t.yaml"), "--embed", "tfidf"),
+        ):
+            done = arrears(*command, "--model", stub.spec("m"), env={"PYTHONPATH": str(tmp_path)})
+            assert done.returncode == 2
+            assert "personal data is removed before a model reads anything" in done.stderr
+            assert "install arrears[synthesis]" in done.stderr
+        assert not stub.requests
+
+
 def test_a_server_that_fails_gives_the_same_drafts(
     run: Path, drafts: tuple[Draft, ...], tmp_path: Path
 ) -> None:

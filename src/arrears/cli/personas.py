@@ -205,8 +205,10 @@ def refine(
     from arrears.bench.terminal import RunProgress
     from arrears.debtors.pick import pick_debtors
     from arrears.debtors.store import format_of, write_debtors
-    from arrears.synthesis.personas.refine import Setup, check_setup, judge_named
+    from arrears.synthesis.personas.judges import judge_named
+    from arrears.synthesis.personas.refine import check_setup
     from arrears.synthesis.personas.refine import refine as work
+    from arrears.synthesis.personas.setup import Setup
 
     format_of(out)
     people = pick_debtors(many, split)[:limit]

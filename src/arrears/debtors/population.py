@@ -56,14 +56,7 @@ def make_debtor(suite: str, seed: int, i: int, debtor_id: str) -> Debtor:
     d = distributions()
     draws = Draws(rng_for(seed, suite, "person", i))
     account = draw_account(draws, suite, d)
-    background = Background(
-        name=pseudonym(draws, account.sex, d),
-        age=account.age,
-        sex=account.sex,
-        bal_due=account.bal_due,
-        need_coll_amt=account.need_coll_amt,
-        overdue_days=account.overdue_days,
-    )
+    background = background_of(pseudonym(draws, account.sex, d), account)
     work, household, why = circumstances(draws, account)
     if not suite_shape(suite).persona:
         reason = plain_reason(
@@ -75,7 +68,7 @@ def make_debtor(suite: str, seed: int, i: int, debtor_id: str) -> Debtor:
             household=household,
             overdue_days=account.overdue_days,
         )
-        return Debtor(id=debtor_id, background=background, finances=_finances(account, reason))
+        return Debtor(id=debtor_id, background=background, finances=finances_of(account, reason))
     category = category_of(i, d)
     latents = draw_latents(draws, category, d)
     levels = cognition_levels(latents, d)
@@ -85,7 +78,7 @@ def make_debtor(suite: str, seed: int, i: int, debtor_id: str) -> Debtor:
     return Debtor(
         id=debtor_id,
         background=background,
-        finances=_finances(account, reason),
+        finances=finances_of(account, reason),
         personality=draw_personality(draws, latents, d),
         cognition=Cognition(
             **{
@@ -124,7 +117,20 @@ def circumstances(draws: Draws, account: Account) -> tuple[str, str, str]:
     return work, household, draws.weighted(REASON_CATEGORIES, weights)
 
 
-def _finances(account: Account, reason: Reason) -> Finances:
+def background_of(name: str, account: Account) -> Background:
+    """What the creditor knows of an account."""
+    return Background(
+        name=name,
+        age=account.age,
+        sex=account.sex,
+        bal_due=account.bal_due,
+        need_coll_amt=account.need_coll_amt,
+        overdue_days=account.overdue_days,
+    )
+
+
+def finances_of(account: Account, reason: Reason) -> Finances:
+    """What only the debtor knows of the money."""
     return Finances(
         assets=account.assets,
         avg_daily_income=account.avg_daily_income,

@@ -14,7 +14,7 @@ from arrears.synthesis.conversations import Conversation, Utterance
 from arrears.synthesis.personas.changes import Change, Dimension, Verdict, value_of
 from arrears.synthesis.personas.draft import COGNITION
 from arrears.synthesis.personas.reader import Reading, built_in, described, style_of_family, within
-from arrears.synthesis.personas.refine import THRESHOLD, Setup
+from arrears.synthesis.personas.setup import THRESHOLD, Setup
 
 _PER_POINT: Final = 1.75
 """Steps of 0 … 10 by which feelings may be off, on average, for each point of the score."""

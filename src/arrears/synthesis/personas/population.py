@@ -11,7 +11,12 @@ from arrears.debtors.distributions import Distributions, distributions
 from arrears.debtors.life import REASON_CATEGORIES, compose_life, describe, plain_reason
 from arrears.debtors.money import Account, draw_account, income_and_expense
 from arrears.debtors.persona import cognition_levels, draw_latents, draw_personality
-from arrears.debtors.population import circumstances, pseudonym
+from arrears.debtors.population import (
+    background_of,
+    circumstances,
+    finances_of,
+    pseudonym,
+)
 from arrears.debtors.record import (
     RESILIENCE_LEVELS,
     Background,
@@ -74,14 +79,7 @@ def account_of(
     drawn = draw_account(draws, "debtbench", d)
     known = draft.background
     if known is None:
-        known = Background(
-            name=pseudonym(draws, drawn.sex, d),
-            age=drawn.age,
-            sex=drawn.sex,
-            bal_due=drawn.bal_due,
-            need_coll_amt=drawn.need_coll_amt,
-            overdue_days=drawn.overdue_days,
-        )
+        known = background_of(pseudonym(draws, drawn.sex, d), drawn)
     elif known.name.startswith(_TAG):
         known = known.model_copy(update={"name": pseudonym(draws, known.sex, d)})
     facts = known.model_dump(exclude={"name"})
@@ -113,13 +111,7 @@ def account_of(
         household=household,
         overdue_days=account.overdue_days,
     )
-    finances = Finances(
-        assets=account.assets,
-        avg_daily_income=account.avg_daily_income,
-        avg_daily_expense=account.avg_daily_expense,
-        overdue_reason=reason,
-    )
-    return known, finances, account
+    return known, finances_of(account, reason), account
 
 
 def _person(

@@ -7,11 +7,10 @@ spent. Every round is kept with its scores and reasons.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 
-from arrears.agents.briefing import heard_of, profile_text, transcript_text
 from arrears.agents.registry import (
     check_collector,
     check_debtor_seat,
@@ -29,24 +28,15 @@ from arrears.errors import (
     ModelError,
     RunMismatch,
     RunStopped,
-    UnknownName,
     UsageError,
 )
 from arrears.files import LineFile, replace_file
-from arrears.models.backends import Backends, Settings, check_model, is_model
-from arrears.models.chat import ChatModel, Message, Purpose, Sampling, Schema
-from arrears.models.json_answers import ask_json
-from arrears.models.providers import providers
-from arrears.prompts.library import Language, prompt, words
-from arrears.rng import rng_for
-from arrears.synthesis.personas.attributes import characters, styles
-from arrears.synthesis.personas.changes import DIMENSIONS, Change, Verdict, changed, read_verdict
-from arrears.synthesis.personas.draft import COGNITION
+from arrears.models.backends import Backends, Settings, check_model
+from arrears.synthesis.personas.changes import DIMENSIONS, Change, changed
+from arrears.synthesis.personas.judges import READER, judge_named
+from arrears.synthesis.personas.setup import THRESHOLD, Judge, Setup
 from arrears.terms import Mandate
 
-THRESHOLD = 4.0
-"""A dimension fits from this score on."""
-READER = "scripted/reader"
 _SUITE = "refine"
 
 
@@ -67,26 +57,6 @@ class Refined(NamedTuple):
     """All dimensions fitted in the last round."""
     failure: str
     """Why it was given up, "" where it was not."""
-
-
-class Judge(Protocol):
-    """Scores one conversation, and says what it contradicts."""
-
-    async def verdict(self, person: Debtor, dialogue: Dialogue, place: Place) -> Verdict:
-        """ModelError where there is none."""
-
-
-class Setup(NamedTuple):
-    """How people are refined; two equal setups go on with each other's work."""
-
-    collector: str
-    debtor_seat: str
-    judge: str
-    max_rounds: int
-    seed: int
-    language: Language
-    max_turns: int
-    temperature: float
 
 
 def refine(
@@ -146,17 +116,6 @@ def check_setup(setup: Setup, people: Sequence[Debtor], settings: Settings) -> N
     called = models_of((setup.collector,), (setup.debtor_seat,), None, None)
     for spec in (*called, *(() if setup.judge == READER else (setup.judge,))):
         check_model(spec, settings)
-
-
-def judge_named(spec: str) -> Callable[[Backends, Setup], Judge]:
-    """The judge of a name. UnknownName."""
-    if spec == READER:
-        from arrears.synthesis.personas.listening_judge import ListeningJudge
-
-        return ListeningJudge
-    if not is_model(spec):
-        raise UnknownName("judge", spec, (READER, *(f"{p}/NAME" for p in providers())))
-    return ModelJudge
 
 
 async def _everybody(
@@ -228,70 +187,6 @@ async def _one(
         # The last round's changes are made too: nothing has contradicted them.
         person = changed(person, changes)
     return Refined(person, tuple(rounds), False, "")
-
-
-class ModelJudge:
-    """A model as the judge of behaviour."""
-
-    def __init__(self, models: Backends, setup: Setup) -> None:
-        self._models, self._setup = models, setup
-
-    async def verdict(self, person: Debtor, dialogue: Dialogue, place: Place) -> Verdict:
-        """As `Judge.verdict`."""
-        language = self._setup.language
-        comma = "、" if language == "zh" else ", "
-        mind = person.cognition
-        levels = [f"{words(language)['traits'][n]} {getattr(mind, n).level}" for n in COGNITION]
-        filled = prompt("refine", language).fill(
-            {
-                "persona": profile_text(person, language),
-                "levels": comma.join(levels),
-                "transcript": transcript_text(heard_of(dialogue.turns), language),
-                "characters": comma.join(characters()),
-                "styles": comma.join(styles()),
-                "threshold": f"{THRESHOLD:g}",
-            }
-        )
-        rng = rng_for(self._setup.seed, "refine", place.debtor, place.repeat, "judge")
-        model: ChatModel = self._models.model(
-            self._setup.judge, Purpose(place.case, "judge", "refine")
-        )
-        answer = await ask_json(
-            model,
-            [
-                Message(role="system", content=filled.system),
-                Message(role="user", content=filled.ask),
-            ],
-            Sampling(0.0, int(rng.integers(1 << 31)), schema=SCHEMA),
-            lambda found: read_verdict(found, person, THRESHOLD),
-        )
-        return answer.value
-
-
-SCHEMA = Schema(
-    "refine",
-    {
-        "type": "object",
-        "properties": {
-            **{name: {"type": "number"} for name in DIMENSIONS},
-            "changes": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "field": {"type": "string"},
-                        "value": {},
-                        "description": {"type": "string"},
-                        "reason": {"type": "string"},
-                    },
-                    "required": ["field", "value", "reason"],
-                },
-            },
-            "reason": {"type": "string"},
-        },
-        "required": [*DIMENSIONS, "changes", "reason"],
-    },
-)
 
 
 def _key_of_line(line: Any) -> str:

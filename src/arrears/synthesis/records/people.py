@@ -9,8 +9,13 @@ from numpy.typing import NDArray
 from arrears.debtors.distributions import Distributions, distributions
 from arrears.debtors.life import causes, plain_reason
 from arrears.debtors.money import Account, borrowed, income_and_expense
-from arrears.debtors.population import circumstances, pseudonym
-from arrears.debtors.record import Background, Debtor, Finances, Sex
+from arrears.debtors.population import (
+    background_of,
+    circumstances,
+    finances_of,
+    pseudonym,
+)
+from arrears.debtors.record import Debtor, Sex
 from arrears.rng import Draws, rng_for
 from arrears.synthesis.records.drawing import Wanted
 from arrears.synthesis.records.finances import Lines
@@ -53,14 +58,7 @@ class Person:
         self, row: NDArray[np.float64], draws: Draws, d: Distributions, name: str
     ) -> Debtor:
         account = self._account(row, draws, d)
-        background = Background(
-            name=pseudonym(draws, account.sex, d),
-            age=account.age,
-            sex=account.sex,
-            bal_due=account.bal_due,
-            need_coll_amt=account.need_coll_amt,
-            overdue_days=account.overdue_days,
-        )
+        background = background_of(pseudonym(draws, account.sex, d), account)
         work, household, why = circumstances(draws, account)
         told = self._text(row, "overdue_reason")
         reason = plain_reason(
@@ -72,13 +70,7 @@ class Person:
             household=household,
             overdue_days=account.overdue_days,
         )
-        finances = Finances(
-            assets=account.assets,
-            avg_daily_income=account.avg_daily_income,
-            avg_daily_expense=account.avg_daily_expense,
-            overdue_reason=reason,
-        )
-        return Debtor(id=name, background=background, finances=finances)
+        return Debtor(id=name, background=background, finances=finances_of(account, reason))
 
     def _account(self, row: NDArray[np.float64], draws: Draws, d: Distributions) -> Account:
         debt = round(max(_LEAST_DEBT, self._number(row, "need_coll_amt") or 0.0), 2)
