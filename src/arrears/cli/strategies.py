@@ -41,15 +41,14 @@ def strategies() -> None:
 @click.option("--dims", type=click.IntRange(2, 256), default=32, show_default=True)
 @click.option("--min-cluster", type=click.IntRange(min=2), help="Least size of a group; default: "
               "a 150th of the texts, 5 to 40.")  # fmt: skip
-@click.option("--scrub", is_flag=True, help="Take personal data out even where no model is asked.")
 @_SEED
 @_LANG
 @model_options
 def mine(
     dialogues: Path, out: Path, seat: str, model: str | None, embed: str, reduce: str, dims: int,
-    min_cluster: int | None, scrub: bool, seed: int, lang: Language, settings: Settings,
+    min_cluster: int | None, seed: int, lang: Language, settings: Settings,
 ) -> None:  # fmt: skip
-    """A draft of a taxonomy from conversations.
+    """A draft of a taxonomy from conversations, from which personal data is taken out first.
 
     \b
     arrears strategies mine talks.jsonl --out taxonomy.yaml
@@ -73,7 +72,6 @@ def mine(
         clusters.Settings(reduce, dims, min_cluster),  # type: ignore[arg-type]
         seed,
         Clerk(model, lang, settings, seed) if model else None,
-        scrub,
         RunProgress,
     )
     _say_scrubbed(found.scrubbed)

@@ -1,6 +1,8 @@
 """presidio-analyzer's recognizers, run one by one: its engine would want a trained model."""
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -56,10 +58,29 @@ class Library:
 def _presidio() -> ModuleType:
     try:
         import faker.providers.person  # noqa: F401
-        from presidio_analyzer import predefined_recognizers
+
+        with _unseen("transformers", "stanza", "gliner"):
+            from presidio_analyzer import predefined_recognizers
     except ImportError as error:
         raise UsageError(f"{_ADVICE} ({error})") from error
     return predefined_recognizers  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _unseen(*modules: str) -> Iterator[None]:
+    """Packages that are not loaded yet are not found meanwhile.
+
+    presidio-analyzer loads models' libraries where they are installed, for recognizers that are not
+    used here: four seconds of five.
+    """
+    hidden = [name for name in modules if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _recognizers(presidio: Any) -> tuple[_Recognizer, ...]:

@@ -23,8 +23,8 @@ class Mined(NamedTuple):
 
     entries: tuple[Entry, ...]
     groups: Mapping[Seat, Groups]
-    scrubbed: Mapping[str, int] | None
-    """Personal data taken out, by kind; None where nobody looked for any."""
+    scrubbed: Mapping[str, int]
+    """Personal data taken out, by kind."""
     failures: Mapping[str, str]
     """Conversations that the model could not read, and why."""
 
@@ -43,18 +43,17 @@ def mine(
     settings: Settings,
     seed: int,
     clerk: Clerk | None,
-    scrub: bool,
     progress: Callable[[str], Progress],
 ) -> Mined:
     """Mine and write `out`; a model's answers lie beside it, `OUT.pairs.jsonl`, `OUT.names.jsonl`.
 
-    A model is shown nothing that was not scrubbed. UsageError where a seat said too little;
+    Neither a model nor the file sees anything unscrubbed. UsageError where a seat said too little;
     otherwise errors as `ask_all`.
     """
     check_place(out)
     if clerk is not None:
         clerk.check()
-    talks, counts = scrubbed(conversations) if scrub or clerk else (conversations, None)
+    talks, counts = scrubbed(conversations)
     failures: Mapping[str, str] = {}
     said: dict[Seat, list[str]]
     if clerk is None:
