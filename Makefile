@@ -12,7 +12,7 @@ bench: .venv/ready
 	    --seed 1 --out runs/first
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
