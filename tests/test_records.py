@@ -2,6 +2,7 @@
 
 import csv
 import json
+import lzma
 import os
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,20 @@ def test_nothing_in_the_model_that_may_be_given_away_is_a_row(model: Path) -> No
     for row in rows(600):
         assert f"{row[1]},{row[2]}".encode() not in shared
         assert row[0].encode() not in shared
+
+
+def test_no_amount_of_the_table_stands_in_the_model(model: Path) -> None:
+    amounts = {float(row[place]) for row in rows(600) for place in (1, 2)}
+    packed = json.loads(lzma.decompress((model / "copula.json.xz").read_bytes()))
+    document = json.loads((model / "model.json").read_text())
+    stored = [
+        *(value for kind in packed["kinds"] for margin in kind["margins"][:1] + kind["margins"][4:5]
+          for end in ("low", "high") for value in margin[end]),
+        *document["strata"]["cuts"][2],
+    ]  # fmt: skip
+    assert len(stored) > 50
+    # Halfway between two people may by chance be a third one's amount: one is, here.
+    assert len(amounts & {round(value, 6) for value in stored}) <= 2
 
 
 def test_a_model_without_its_fingerprints_is_refused_unless_the_table_is_brought(

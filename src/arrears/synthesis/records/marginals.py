@@ -40,13 +40,11 @@ class Margin:
         width = self.edges[place + 1] - self.edges[place]
         inside = np.clip((uniform - self.edges[place]) / width, 0.0, 1.0)
         low, high = self.low[place], self.high[place]
-        point = low == high
         with np.errstate(invalid="ignore"):
-            spread = low + (high - low) * inside
-            found = np.where(point, low, spread)
+            # In a point there is no width to multiply: −inf would become NaN too soon.
+            found = np.where(low == high, low, low + (high - low) * inside)
             if self.step:
-                # Rounding must not leave the segment, or a point would take its neighbours' rows.
-                found = np.where(point, found, np.round(found / self.step) * self.step)
+                found = np.round(found / self.step) * self.step
         found[found == MISSING] = np.nan
         return found
 
@@ -121,7 +119,7 @@ def _mixed(
         if len(rows):
             parts = max(1, len(rows) // size)
             cuts = np.linspace(0, len(rows), parts + 1).round().astype(int)
-            bounds = np.array([rows[min(c, len(rows) - 1)] for c in cuts])
+            bounds = _between(rows, cuts)
             for b, x, y in zip(cuts[1:], bounds, bounds[1:], strict=False):
                 edges.append((run_start + int(b)) / n)
                 low.append(float(np.clip(x, lowest, highest)))
@@ -133,3 +131,11 @@ def _mixed(
             low.append(value if value == MISSING else float(np.clip(value, lowest, highest)))
             high.append(low[-1])
     return Margin(np.array(edges), np.array(low), np.array(high), step)
+
+
+def _between(rows: NDArray[np.float64], cuts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Bounds of stretches that are nobody's value: halfway between neighbours, and at the ends of
+    the run the mean of a few.
+    """
+    inner = (rows[cuts[1:-1] - 1] + rows[cuts[1:-1]]) / 2
+    return np.concatenate([[rows[:FEW].mean()], inner, [rows[-FEW:].mean()]])

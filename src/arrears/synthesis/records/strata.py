@@ -84,5 +84,8 @@ def _cuts(column: Column, values: NDArray[np.float64], bands: int) -> tuple[floa
         return None
     there = values[~np.isnan(values)]
     found = np.unique(np.quantile(there, np.arange(1, bands) / bands, method="higher"))
-    # A cut at the lowest value would have nothing below it.
-    return tuple(float(c) for c in found if c > there.min())
+    different = np.unique(there)
+    # Halfway to the next lower value: the same bands, and nobody's value. A cut at the lowest value
+    # would have nothing below it.
+    places = np.searchsorted(different, found[found > different[0]])
+    return tuple(((different[places - 1] + different[places]) / 2).tolist())
