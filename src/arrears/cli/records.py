@@ -66,7 +66,10 @@ def fit(
     from arrears.synthesis.records.terminal import print_findings
 
     print_findings(done.evidence, f"{method}, {done.document.rows:,} rows, {done.seconds:.1f} s")
-    click.echo(f"model in {out}, report in {out / REPORT}; keep {out / 'private'} to yourself")
+    click.echo(
+        f"model in {out}, report in {out / REPORT}, which draws real people as dots; "
+        f"keep {out / 'private'} where the table is"
+    )
 
 
 @click.command()
