@@ -1,7 +1,7 @@
 """A fitted model in a folder: `model.json`, the method's own file, the evidence, the report.
 
-Nothing that is needed to sample is about one person. `private/` is, and the report draws real people
-as dots: these two stay where the table is.
+Nothing that is needed to sample is about one person. `private/` is, and the report draws real
+people as dots: these two stay where the table is.
 """
 
 from dataclasses import dataclass
