@@ -1,9 +1,8 @@
-"""How the tests are spread over processes."""
+"""What holds for every test, and for every process that a test starts."""
 
 import os
 
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: many tests wait for a server that fails on purpose."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) * 3 // 2)
+# Two processes of tests on two cores: threads of linear algebra would only wait for each other, by
+# spinning (docs/experiments.md). Set before numpy or torch is loaded anywhere.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
