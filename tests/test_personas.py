@@ -167,9 +167,7 @@ def test_an_answer_that_is_invented_is_asked_for_again_and_then_left_unknown(
         ("category", {"category": "avoidant"}, '"evidence" must repeat words'),
     ],
 )
-def test_what_an_attribute_does_not_take(
-    name: str, answer: dict[str, Any], why: str, drafts: tuple[Draft, ...]
-) -> None:
+def test_what_an_attribute_does_not_take(name: str, answer: dict[str, Any], why: str) -> None:
     from arrears.synthesis.conversations import Conversation, Utterance
 
     talk = Conversation("x", (Utterance("debtor", "I can't pay."),))
@@ -274,3 +272,38 @@ def test_a_story_with_an_amount_that_is_not_the_person_s_is_refused(tmp_path: Pa
                        "--out", str(tmp_path / "p.jsonl"), *QUICK)  # fmt: skip
     assert done.returncode != 0 or "left out" in done.stderr
     assert "987,654" in done.stderr
+
+
+def test_the_whole_way_from_fifty_talks_to_personas_that_behave_as_they_say(
+    run: Path, tmp_path: Path
+) -> None:
+    kinds = ("429", "500", "dropped", "truncated", "no choices", "garbage", "wrong type")
+    with Stub(stub_readers.reader, Faults(0.3, kinds)) as stub:
+        drafts = extracted(run, tmp_path / "d.jsonl", stub)
+        for words in (
+            ("enrich", str(tmp_path / "d.jsonl"), "--model", stub.spec("inventor"),
+             "--out", str(tmp_path / "p.jsonl")),
+            ("refine", str(tmp_path / "p.jsonl"), "--judge", stub.spec("judge"),
+             "--out", str(tmp_path / "r.jsonl")),
+        ):  # fmt: skip
+            done = arrears("debtors", *words, *QUICK)
+            assert done.returncode == 0, done.stderr
+        asked = {stub_readers.schema_of(request) for request in stub.requests}
+        assert sum(stub.faults.seen.values()) > 150
+    assert {"enrich_person", "enrich_life", "refine", "category"} <= asked
+    enriched, refined = (read_debtors(tmp_path / name) for name in ("p.jsonl", "r.jsonl"))
+    assert [d.id for d in refined] == [d.id for d in enriched] == [d.id for d in drafts]
+    for draft, person in zip(drafts, enriched, strict=True):
+        whole = draft_of(person)
+        assert not whole.unknown
+        assert {**whole.emotions, **draft.emotions} == whole.emotions
+        assert draft.category in (None, whole.category)
+    rows = [json.loads(line) for line in (tmp_path / "r.rounds.jsonl").read_text().splitlines()]
+    assert sum(row["settled"] for row in rows) >= TALKS * 0.8
+    for row, before, after in zip(
+        sorted(rows, key=lambda r: r["id"]), sorted(enriched, key=lambda d: d.id),
+        sorted(refined, key=lambda d: d.id), strict=True,
+    ):  # fmt: skip
+        changes = [change for one in row["rounds"] for change in one["changes"]]
+        assert (before == after) == (not changes), "nothing changes without a reason on record"
+        assert all(change["reason"] for change in changes)

@@ -17,7 +17,7 @@ from arrears.synthesis.records.marginals import Margin, fit_margin, margin_from
 from arrears.synthesis.records.table import Column, Table
 
 _BANDWIDTH: Final = 0.5
-"""Of the kernels, as a share of the rule of thumb; benchmarks/records.py compares."""
+"""Of the kernels, as a share of the library's rule of thumb."""
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def draw_rows(
         given = _quotas(strata, fulfil, n)
     elif have < n:
         why = "the model's pool has" if pool else f"{tried:,} draws gave"
-        advice = "fit with a larger --pool" if pool else "ask for fewer, or widen --where"
+        advice = "ask for fewer, or widen --where"
         raise UsageError(f"{why} {have:,} such rows, not {n:,}; {advice}")
     return _filled(kept, given, n, rng, copies, tried)
 

@@ -83,7 +83,9 @@ class _Shape:
 
 
 def _nearest(table: Table, candidates: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The nearest candidate of each row, none chosen twice as long as its second is free."""
+    """The nearest candidate of each row that no earlier row has taken; the nearest of all where ten
+    are taken.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     on = [table.places[name] for name in ACCOUNT if name in table.places]

@@ -20,8 +20,8 @@ class Synthesizer(Protocol):
     def rows(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """`n` fresh rows, shape (n, columns), categories as places of their levels, NaN missing.
 
-        Fewer where the method has a pool and it is used up; rows of a pool come in its order, each
-        call from the beginning.
+        A method with a pool gives it in a random order, and no more than it holds; each call draws
+        from the whole pool again.
         """
 
     def store(self, folder: Path) -> None:
