@@ -5,7 +5,7 @@ stopped. A judge that failed leaves its reason, and no score.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -24,7 +24,7 @@ from arrears.bench.sheets import (
 from arrears.bench.stored import StoredRun
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.dialogue.record import Dialogue
-from arrears.errors import ModelError, RunStopped, UnknownName, UsageError
+from arrears.errors import ModelError, UnknownName, UsageError
 from arrears.files import CASE, LineFile, storage
 from arrears.models.backends import Backends, Settings, check_model
 from arrears.models.chat import Purpose, Sampling
@@ -124,28 +124,17 @@ class _Work:
         self._files, self._done, self._total = files, done, total
 
     async def ask(
-        self, owed: Iterable[tuple[str, str, StoredRun | None]], progress: Progress
+        self, owed: Sequence[tuple[str, str, StoredRun | None]], progress: Progress
     ) -> None:
         """Ask for everything that is owed, so many at a time."""
-        jobs = iter(owed)
-        stopped: list[RunStopped] = []
         async with Backends(self._settings, self._run.path / CALLS) as models:
 
-            async def one_after_another() -> None:
-                for kind, case, other in jobs:
-                    try:
-                        found = await self._one(models, kind, case, other)
-                    except RunStopped as stop:
-                        stopped.append(stop)
-                        return
-                    self.store(kind, case, *found)
-                    self.tell(progress)
-                    if stopped:
-                        return
+            async def one(job: tuple[str, str, StoredRun | None]) -> None:
+                kind, case, other = job
+                self.store(kind, case, *await self._one(models, kind, case, other))
+                self.tell(progress)
 
-            await side_by_side(one_after_another, self._settings.concurrency)
-        if stopped:
-            raise stopped[0]
+            await side_by_side(owed, one, self._settings.concurrency)
 
     async def _one(
         self, models: Backends, kind: str, case: str, other: StoredRun | None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from arrears.bench.plan import Case
 from arrears.bench.play import Played, Player
@@ -18,6 +18,7 @@ from arrears.dialogue.record import as_line
 from arrears.errors import RunStopped
 from arrears.models.backends import Backends, Settings
 
+T = TypeVar("T")
 Store = Callable[[Played], None]
 
 
@@ -36,38 +37,47 @@ async def _play(
 ) -> None:
     async with Backends(settings, log) as models:
         seating = player.seating(models)
-        owed = iter(cases)
-        stopped: list[RunStopped] = []
 
-        async def one_after_another() -> None:
-            for case in owed:
-                began = perf_counter()
-                try:
-                    dialogue = await player.talk(case, seating)
-                except RunStopped as stop:
-                    stopped.append(stop)
-                    return
-                line = as_line(dialogue)
-                store(Played([dialogue.case], [line], [], [perf_counter() - began]))
-                if stopped:
-                    return
+        async def one(case: Case) -> None:
+            began = perf_counter()
+            dialogue = await player.talk(case, seating)
+            line = as_line(dialogue)
+            store(Played([dialogue.case], [line], [], [perf_counter() - began]))
 
-        await side_by_side(one_after_another, min(settings.concurrency, len(cases)))
-    if stopped:
-        raise stopped[0]
+        await side_by_side(cases, one, settings.concurrency)
 
 
-async def side_by_side(worker: Callable[[], Coroutine[Any, Any, None]], count: int) -> None:
-    """Run so many of the same worker. The first error ends them all and is raised as itself."""
+async def side_by_side(
+    jobs: Sequence[T], work: Callable[[T], Coroutine[Any, Any, None]], count: int
+) -> None:
+    """Do the jobs in order, so many at a time.
+
+    RunStopped lets those on their way end, begins no new one, and is raised then; any other error
+    ends all of them at once and is raised as itself.
+    """
+    owed = iter(jobs)
+    stopped: list[RunStopped] = []
+
+    async def one_after_another() -> None:
+        for job in owed:
+            try:
+                await work(job)
+            except RunStopped as stop:
+                stopped.append(stop)
+            if stopped:
+                return
+
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(count):
-                group.create_task(worker())
+            for _ in range(min(count, len(jobs))):
+                group.create_task(one_after_another())
     except BaseExceptionGroup as group_of_errors:
         error: BaseException = group_of_errors
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from None
+    if stopped:
+        raise stopped[0]
 
 
 def run_to_end(work: Coroutine[Any, Any, None]) -> None:

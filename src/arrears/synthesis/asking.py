@@ -13,7 +13,7 @@ import orjson
 
 from arrears.bench.run import Progress
 from arrears.bench.waiting import run_to_end, side_by_side
-from arrears.errors import BrokenFile, ModelError, RunStopped
+from arrears.errors import BrokenFile, ModelError
 from arrears.files import CASE, LineFile
 from arrears.models.backends import Backends, Settings, check_model
 from arrears.models.chat import Message, Purpose, Sampling, Schema
@@ -118,37 +118,27 @@ async def _ask(
     keep: Callable[[Question[T], Mapping[str, Any], T], None],
     fail: Callable[[Question[T], str], None],
 ) -> None:
-    jobs = iter(owed)
-    stopped: list[RunStopped] = []
     async with Backends(clerk.settings, log) as models:
 
-        async def one_after_another() -> None:
-            for question in jobs:
-                if stopped:
-                    return
-                filled = question.filled
-                model = models.model(clerk.model, Purpose(question.case, "synthesis", role))
-                try:
-                    answer = await ask_json(
-                        model,
-                        [
-                            Message(role="system", content=filled.system),
-                            Message(role="user", content=filled.ask),
-                        ],
-                        Sampling(0.0, clerk.seed, _MOST_TOKENS, question.schema),
-                        lambda raw, read=question.read: (raw, read(raw)),  # type: ignore[misc]
-                    )
-                except RunStopped as stop:
-                    stopped.append(stop)
-                    return
-                except ModelError as error:
-                    fail(question, str(error))
-                    continue
-                keep(question, *answer.value)
+        async def one(question: Question[T]) -> None:
+            filled = question.filled
+            model = models.model(clerk.model, Purpose(question.case, "synthesis", role))
+            try:
+                answer = await ask_json(
+                    model,
+                    [
+                        Message(role="system", content=filled.system),
+                        Message(role="user", content=filled.ask),
+                    ],
+                    Sampling(0.0, clerk.seed, _MOST_TOKENS, question.schema),
+                    lambda raw: (raw, question.read(raw)),
+                )
+            except ModelError as error:
+                fail(question, str(error))
+                return
+            keep(question, *answer.value)
 
-        await side_by_side(one_after_another, min(clerk.settings.concurrency, len(owed)))
-    if stopped:
-        raise stopped[0]
+        await side_by_side(owed, one, clerk.settings.concurrency)
 
 
 def _key(clerk: Clerk, question: Question[Any]) -> str:

@@ -27,7 +27,6 @@ from arrears.errors import (
     BrokenFile,
     ModelError,
     RunMismatch,
-    RunStopped,
     UsageError,
 )
 from arrears.files import LineFile, replace_file
@@ -127,8 +126,6 @@ async def _everybody(
     keep: Callable[[Refined, Debtor, list[Dialogue]], None],
     finished: list[str],
 ) -> None:
-    jobs = iter(owed)
-    stopped: list[RunStopped] = []
     async with Backends(settings, store.with_name(f"{store.stem}.calls.jsonl")) as models:
         judge = judge_of(models, setup)
         seating = Seating(
@@ -136,22 +133,13 @@ async def _everybody(
             models=models,
         )  # fmt: skip
 
-        async def one_after_another() -> None:
-            for person in jobs:
-                if stopped:
-                    return
-                talks: list[Dialogue] = []
-                try:
-                    refined = await _one(person, setup, seating, judge, talks)
-                except RunStopped as stop:
-                    stopped.append(stop)
-                    return
-                finished.append(person.id)
-                keep(refined, person, talks)
+        async def one(person: Debtor) -> None:
+            talks: list[Dialogue] = []
+            refined = await _one(person, setup, seating, judge, talks)
+            finished.append(person.id)
+            keep(refined, person, talks)
 
-        await side_by_side(one_after_another, min(settings.concurrency, len(owed)))
-    if stopped:
-        raise stopped[0]
+        await side_by_side(owed, one, settings.concurrency)
 
 
 async def _one(
