@@ -49,7 +49,7 @@ BENCH = ("bench", "--suite", "dcn", "--collector", "scripted/typical", "--limit"
         (("debtors", "show", "nobody"), "unknown debtor"),
         (("report", "nowhere"), "is not a run folder"),
         (("chat", "--against", "scripted/nice"), "unknown debtor seat"),
-        (("bnech",), "no command 'bnech'; known: bench, chat, debtors, judge, project, prompts, report"),
+        (("bnech",), "no command 'bnech'; known: bench, chat, debtors, export, judge, project, prompts, report"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_a_clear_message_and_exit_2(

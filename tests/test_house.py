@@ -21,7 +21,7 @@ ROOMS = [
     {"agents"},
     {"scoring"},
     {"bench"},
-    {"synthesis"},
+    {"synthesis", "training"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

@@ -65,6 +65,10 @@ class Draws:
     """A number in [0, 1). The stream's own `__next__`: it is called some hundred times a talk."""
 
     def __init__(self, rng: np.random.Generator) -> None:
+        self.restart(rng)
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Go on with another generator; whoever shares these draws goes on with it too."""
         self.uniform = _stream(rng).__next__
 
     def below(self, n: int) -> int:

@@ -18,6 +18,10 @@ from arrears.strategies import Seat, Strategy, Taxonomy, strategies
 from arrears.terms import DIMENSIONS, Dimension, Mandate, Value, written
 
 Style = Literal["dcn", "debtbench"]
+Wording = Literal["full", "short"]
+WORDINGS: Final[tuple[Wording, ...]] = ("full", "short")
+"""How a collector is briefed. `short` names the account and the limits and no more: enough for a
+model that was trained at this table, a tenth of the tokens, and of no use to any other."""
 DebtorPrompt = Literal["both", "naive", "strategies", "profile"]
 DEBTOR_PROMPTS: Final[tuple[DebtorPrompt, ...]] = ("both", "naive", "strategies", "profile")
 """What a debtor's model is told beyond the debt and the money (DebtBench Table 4): who it is and
@@ -37,15 +41,19 @@ def collector_system(
     max_turns: int,
     language: Language,
     taxonomy: Taxonomy | None = None,
+    wording: Wording = "full",
+    guidance: str = "",
 ) -> str:
-    """The static part of a collector's conversation."""
+    """The static part of a collector's conversation; `guidance` is one more paragraph, if any."""
     values = {
         **account_values(account, language),
         "limits": limits_text(mandate, language),
         "strategies": strategies_text("collector", language, taxonomy),
         "max_turns": str(max_turns),
     }
-    return prompt(f"collector_{style}", language).fill(values).system
+    name = f"collector_{style}" if wording == "full" else f"collector_{style}_short"
+    text = prompt(name, language).fill(values).system
+    return f"{text}\n\n{guidance}" if guidance else text
 
 
 def debtor_system(
@@ -72,19 +80,22 @@ def debtor_system(
     return prompt(f"debtor_{style if variant == 'both' else variant}", language).fill(values).system
 
 
-def next_message(view: CollectorView | DebtorView, seat: Seat, language: Language) -> str:
+def next_message(
+    view: CollectorView | DebtorView, seat: Seat, language: Language, wording: Wording = "full"
+) -> str:
     """What a seat is told before it writes: the other side's last message, and the table."""
     values = {"number": str(view.number), "max_turns": str(view.max_turns)}
+    suffix = "" if wording == "full" else "_short"
     if not view.heard:
-        return prompt("opening", language).fill(values).system
+        return prompt(f"opening{suffix}", language).fill(values).system
     last = view.heard[-1]
     values |= {
         "other": words(language)["seats"][last.seat],
         "words": quoted(last.dialogue),
         "acts": ", ".join(map(render_act, last.acts)),
-        "table": table_text(view.table, seat, language),
+        "table": table_text(view.table, seat, language, wording),
     }
-    return prompt("heard", language).fill(values).system
+    return prompt(f"heard{suffix}", language).fill(values).system
 
 
 def account_values(account: Background, language: Language) -> dict[str, str]:
@@ -177,9 +188,9 @@ def _lines(known: Iterable[Strategy], language: Language) -> str:
     return "\n".join(f"- {s.name}: {s.meaning}" for s in known)
 
 
-def table_text(table: Table, seat: Seat, language: Language) -> str:
+def table_text(table: Table, seat: Seat, language: Language, wording: Wording = "full") -> str:
     """Where the four dimensions stand, as a seat sees them."""
-    labels = words(language)["table"]
+    labels = words(language)["table" if wording == "full" else "table_short"]
     rows = [_row(d, p, seat, labels) for d, p in zip(DIMENSIONS, table, strict=True)]
     text: str = labels["join"].join(rows)
     return text

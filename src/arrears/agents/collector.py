@@ -74,6 +74,11 @@ class ScriptedCollector:
         """The next message."""
         return self._reply(view)
 
+    async def remember(self, view: CollectorView, turn: Turn) -> None:
+        """Think again what it thought when it said this."""
+        del turn
+        self._reply(view)
+
     async def draft(self, view: CollectorView, space: OutcomeSpace | None) -> Turn:
         """The same, kept within a planner's room from now on."""
         if space is not None:

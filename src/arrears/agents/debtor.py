@@ -36,10 +36,15 @@ class ScriptedDebtor:
     """One debtor in one talk."""
 
     def __init__(
-        self, debtor: Debtor, rng: np.random.Generator, behaviour: Behaviour | None = None
+        self,
+        debtor: Debtor,
+        rng: np.random.Generator,
+        behaviour: Behaviour | None = None,
+        later: np.random.Generator | None = None,
     ) -> None:
         self._c = (behaviour or shipped_behaviour()).debtor
         self._draws = draws = Draws(rng)
+        self._later = later
         self._debtor = debtor
         self._temper = temper_of(debtor, draws, self._c.temper)
         self._person = draws.normal()
@@ -55,6 +60,21 @@ class ScriptedDebtor:
 
     async def reply(self, view: DebtorView) -> Turn:
         """The answer to the collector's last message."""
+        if self._later is not None:
+            self._draws.restart(self._later)
+            self._later = None
+        return self._answer(view)
+
+    async def remember(self, view: DebtorView, turn: Turn) -> None:
+        """Feel and think again what it felt and thought when it said this.
+
+        A talk of its own, told from the start, brings it to where it was; one of another seat's
+        words leaves it with what it would have said in their place.
+        """
+        del turn
+        self._answer(view)
+
+    def _answer(self, view: DebtorView) -> Turn:
         c, table = self._c, view.table
         seen = perceive(view.heard[-1], table, self._asks_before, self._moves)
         self._remember(seen, view)

@@ -7,10 +7,11 @@ keeps prefixes has most of each request already.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from arrears.agents.briefing import next_message
+from arrears.agents.briefing import Wording, next_message
 from arrears.agents.maden.guidance import OutcomeSpace, Review, note_of, review_text
 from arrears.dialogue.parser import ParsedMessage, parse_message
 from arrears.dialogue.record import Turn
+from arrears.dialogue.render import render_message
 from arrears.dialogue.views import CollectorView, DebtorView
 from arrears.errors import ActSyntaxError, MalformedReply
 from arrears.models.chat import ChatModel, Completion, Message, Sampling
@@ -34,21 +35,28 @@ class LLMSeat:
         sampling: Sampling,
         language: Language,
         known: Mapping[str, Strategy] | None = None,
+        wording: Wording = "full",
     ) -> None:
         self._seat = seat
         self._model = model
         self._sampling = sampling
         self._language = language
         self._known = known
+        self._wording: Wording = wording
         self._messages: list[Message] = [Message(role="system", content=system)]
 
     async def reply(self, view: CollectorView | DebtorView) -> Turn:
         """The next message. MalformedReply, ModelError."""
-        return await self._write(next_message(view, self._seat, self._language))
+        return await self._write(self._ask(view))
+
+    async def remember(self, view: CollectorView | DebtorView, turn: Turn) -> None:
+        """What it was asked and wrote before, as it would stand in its conversation."""
+        self._messages.append(Message(role="user", content=self._ask(view)))
+        self._messages.append(Message(role="assistant", content=render_message(turn)))
 
     async def draft(self, view: CollectorView, space: OutcomeSpace | None) -> Turn:
         """A message that is not sent yet; `space` where a planner has just spoken."""
-        ask = next_message(view, self._seat, self._language)
+        ask = self._ask(view)
         if space is not None:
             ask = f"{note_of(space, self._language)}\n\n{ask}"
         return await self._write(ask)
@@ -59,6 +67,9 @@ class LLMSeat:
         turn = await self._write(review_text(review, self._language))
         usage = (draft.usage or Usage()) + (turn.usage or Usage())
         return replace(turn, usage=usage)
+
+    def _ask(self, view: CollectorView | DebtorView) -> str:
+        return next_message(view, self._seat, self._language, self._wording)
 
     async def _write(self, ask: str) -> Turn:
         talk = self._messages

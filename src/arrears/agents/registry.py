@@ -115,10 +115,12 @@ def make_collector(
     return ScriptedCollector(spec.removeprefix(_SCRIPTED), rng, account, mandate)
 
 
-def make_debtor_seat(spec: str, rng: np.random.Generator, debtor: Debtor) -> Agent:
-    """The built-in debtor's seat for one talk."""
+def make_debtor_seat(
+    spec: str, rng: np.random.Generator, debtor: Debtor, later: np.random.Generator | None = None
+) -> Agent:
+    """The built-in debtor's seat for one talk; `later`: its luck after what it remembers."""
     from arrears.agents.debtor import ScriptedDebtor
 
     if spec not in DEBTOR_SEATS:
         raise UnknownName("debtor seat", spec, DEBTOR_SEATS)
-    return ScriptedDebtor(debtor, rng)
+    return ScriptedDebtor(debtor, rng, later=later)

@@ -57,7 +57,9 @@ def sample_values(
         "other": small["seats"]["debtor"],
         "words": answer,
         "acts": str(wish),
-        "table": table_text(table, "collector", language),
+        "table": table_text(
+            table, "collector", language, "short" if name.endswith("_short") else "full"
+        ),
         "transcript": talk,
         "news": talk,
         "draft": f"[ask(inst_prds=9)] {question}",

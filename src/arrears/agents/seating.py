@@ -6,10 +6,16 @@ what they do and not by their luck.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from arrears.agents.briefing import DebtorPrompt, collector_system, debtor_system, style_of
+from arrears.agents.briefing import (
+    DebtorPrompt,
+    Wording,
+    collector_system,
+    debtor_system,
+    style_of,
+)
 from arrears.agents.llm_seat import LLMSeat
 from arrears.agents.maden.guidance import Communicator, Judge, Planner
 from arrears.agents.maden.team import Team, method_of
@@ -62,6 +68,13 @@ class Seating:
     """What a debtor's model is told of the person."""
     taxonomy: Taxonomy | None = None
     """The strategies that models are given; None: the shipped ones."""
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
+    """How collectors that are models are briefed, by name; "full" for those it does not name."""
+    guidance: str = ""
+    """One more paragraph for every model in the collector's seat."""
+    branch: tuple[str | int, ...] = ()
+    """Where a talk that is taken up in the middle gets its luck from there on: the same talk under
+    two branches goes on in two ways. Empty: as if it had never stopped."""
 
     def collector(self, line: str, place: Place, debtor: Debtor) -> Agent:
         """The collector's seat. It is given the debtor's background only."""
@@ -86,7 +99,11 @@ class Seating:
         if spec.startswith(f"{REPLAY}/"):
             return replay_seat(spec, "debtor", *address)
         if spec in DEBTOR_SEATS:
-            return make_debtor_seat(spec, rng_for(self.seed, *address, "debtor"), debtor)
+            rng = rng_for(self.seed, *address, "debtor")
+            if not self.branch:
+                return make_debtor_seat(spec, rng, debtor)
+            later = rng_for(self.seed, *address, "debtor", *self.branch)
+            return make_debtor_seat(spec, rng, debtor, later)
         if is_own(spec):
             agent: Agent = seat_own(spec, debtor, rng_for(self.seed, *address, "debtor"))
             return agent
@@ -106,14 +123,15 @@ class Seating:
             rng = rng_for(self.seed, *address)
             agent: Agent = seat_own(model, debtor.background, self.mandate, rng)
             return agent
+        wording = self.wordings.get(model, "full")
         system = collector_system(
             style_of(debtor), debtor.background, self.mandate, self.max_turns, self.language,
-            self.taxonomy,
+            self.taxonomy, wording, self.guidance,
         )  # fmt: skip
         called = self._model(model, place, "collector", "speaker")
         sampling = self._sampling(place, "collector")
         return LLMSeat(
-            "collector", system, called, sampling, self.language, self._known("collector")
+            "collector", system, called, sampling, self.language, self._known("collector"), wording
         )
 
     def _known(self, seat: Seat) -> Mapping[str, Strategy] | None:
@@ -146,5 +164,6 @@ class Seating:
 
     def _sampling(self, place: Place, role: str) -> Sampling:
         """One seed for all requests of a seat in a talk."""
-        rng = rng_for(self.seed, place.suite, place.debtor, place.repeat, role, "sampling")
+        address = (place.suite, place.debtor, place.repeat, role, "sampling", *self.branch)
+        rng = rng_for(self.seed, *address)
         return Sampling(self.temperature, int(rng.integers(1 << 31)), self.max_tokens)

@@ -17,7 +17,8 @@ import numpy as np
 from pydantic import Field
 
 import arrears
-from arrears.agents.briefing import DebtorPrompt
+from arrears.agents.briefing import WORDINGS, DebtorPrompt, Wording
+from arrears.agents.maden.team import method_of
 from arrears.agents.own import own_digest
 from arrears.agents.registry import (
     JUDGE,
@@ -30,8 +31,9 @@ from arrears.agents.registry import (
     speaks_english_only,
 )
 from arrears.debtors.record import Debtor, Record
-from arrears.errors import UsageError
+from arrears.errors import UnknownName, UsageError
 from arrears.models.backends import is_model
+from arrears.models.trained import RECORD, told_of
 from arrears.prompts.library import Language, prompts_digest
 from arrears.strategies import Taxonomy, for_seats
 from arrears.terms import Mandate
@@ -88,6 +90,8 @@ class Plan(Record):
     """Of one answer; None: 1,024, and 4,096 for models that reason first."""
     debtor_prompt: DebtorPrompt = "both"
     """What a debtor's model is told of the person; "both" in folders that do not say."""
+    wordings: dict[str, Wording] = Field(default_factory=dict)
+    """How models in the collector's seat are briefed, where that is not "full"."""
     strategies: str = ""
     """The taxonomy that models are given, as YAML; "" is the shipped one."""
     prompts: str = ""
@@ -148,6 +152,7 @@ def make_plan(
     temperature: float = 0.0,
     max_tokens: int | None = None,
     debtor_prompt: DebtorPrompt = "both",
+    wording: Wording | None = None,
     strategies: str = "",
     seed: int = 1,
     repeats: int = 1,
@@ -157,9 +162,10 @@ def make_plan(
 ) -> Plan:
     """The plan for these debtors and seats.
 
-    `own` names the populations that come from files. UnknownName for a seat that does not exist,
-    UsageError for a collector or a debtor named twice, an empty population, a number below 1, or a
-    `debtor_prompt` where a debtor's seat has no prompt or a debtor no persona.
+    `own` names the populations that come from files; `wording` is how models in the collector's
+    seat are briefed, None for what they were trained with, else in full. UnknownName for a seat
+    that does not exist, UsageError for a collector or a debtor named twice, an empty population, a
+    number below 1, or a `debtor_prompt` where a debtor's seat has no prompt or a debtor no persona.
     """
     _check_seats(collectors, debtor_seats, planner, judge, lang)
     if debtor_prompt != "both":
@@ -184,6 +190,7 @@ def make_plan(
         temperature=temperature,
         max_tokens=max_tokens,
         debtor_prompt=debtor_prompt,
+        wordings=_wordings(collectors, wording),
         strategies=strategies,
         prompts=prompts_digest(lang) if called else "",
         code={spec: own_digest(spec) for spec in own_of(tuple(collectors), tuple(debtor_seats))},
@@ -218,6 +225,20 @@ def _check_seats(
                 f"{built_in[0]} speaks and hears English only; --lang {lang} needs a model in "
                 "both seats"
             )
+
+
+def _wordings(collectors: Sequence[str], wanted: Wording | None) -> dict[str, Wording]:
+    """How each collector that is a model is briefed, where not in full."""
+    found: dict[str, Wording] = {}
+    for line in collectors:
+        model = method_of(line)[0]
+        if is_model(model):
+            told = wanted or told_of(model, "collector_prompt") or "full"
+            if told not in WORDINGS:
+                raise UnknownName(f"collector_prompt in the {RECORD} of", told, WORDINGS)
+            if told != "full":
+                found[model] = told
+    return found
 
 
 def _check_prompt(

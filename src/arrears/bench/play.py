@@ -54,6 +54,7 @@ class Player:
             models,
             plan.debtor_prompt,
             plan.taxonomy(),
+            plan.wordings,
         )
 
     async def talk(self, case: Case, seating: Seating | None = None) -> Dialogue:

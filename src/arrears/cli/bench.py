@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from arrears.agents.briefing import DEBTOR_PROMPTS, DebtorPrompt
+from arrears.agents.briefing import DEBTOR_PROMPTS, WORDINGS, DebtorPrompt, Wording
 from arrears.agents.maden.team import line_of
 from arrears.agents.registry import check_method
 from arrears.bench.plan import Populations, make_plan
@@ -47,6 +47,12 @@ from arrears.terms_text import parse_mandate
     default=("scripted/debtor",),
     show_default=True,
     help="Who answers; may be repeated.",
+)
+@click.option(
+    "--collector-prompt",
+    type=click.Choice(WORDINGS),
+    help="How models in the collector's seat are briefed; short is for models trained so. "
+    "Default: as the model's training.json says, else full.",
 )
 @click.option(
     "--debtor-prompt",
@@ -99,6 +105,7 @@ def bench(
     planner: str | None,
     judge: str | None,
     debtor_seats: tuple[str, ...],
+    collector_prompt: Wording | None,
     debtor_prompt: DebtorPrompt,
     strategies: Path | None,
     limit: int | None,
@@ -133,6 +140,7 @@ def bench(
         collectors=_lines(collectors, methods),
         debtor_seats=debtor_seats,
         debtor_prompt=debtor_prompt,
+        wording=collector_prompt,
         strategies=text,
         planner=planner,
         judge=judge,

@@ -1,7 +1,8 @@
 """The one loop: two seats, one ledger, from the first word to an ending."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from arrears.debtors.record import Debtor
 from arrears.dialogue.ledger import Ledger
@@ -22,6 +23,14 @@ class Agent(Protocol):
         """
 
 
+@runtime_checkable
+class Remembers(Protocol):
+    """A seat that can take up a talk in the middle: it is told what it said before."""
+
+    async def remember(self, view: Any, turn: Turn) -> None:
+        """At this view it said this."""
+
+
 async def negotiate(
     *,
     case: str,
@@ -33,11 +42,14 @@ async def negotiate(
     debtor_spec: str,
     mandate: Mandate | None = None,
     max_turns: int = 12,
+    history: Sequence[Turn] = (),
 ) -> Dialogue:
     """Let both seats talk until they agree, part, or run out of turns.
 
     A turn is a collector message and the debtor's answer; the agreement is tested after each
-    message. Whatever a seat raises ends its own dialogue, never the run.
+    message. Whatever a seat raises ends its own dialogue, never the run. `history` are messages
+    that were said before, from the first on: they are entered as they stand, and seats that
+    remember are told theirs.
     """
     mandate = mandate or Mandate()
     ledger = Ledger(mandate)
@@ -46,6 +58,7 @@ async def negotiate(
     own: dict[Seat, tuple[Turn, ...]] = {"collector": (), "debtor": ()}
     ending: Ending = "max_turns"
     terms, detail = None, ""
+    past = iter(history)
 
     for number in range(1, max_turns + 1):
         for seat in _ORDER:
@@ -59,7 +72,12 @@ async def negotiate(
                 view = DebtorView(debtor, heard, own[seat], ledger.table(), number, max_turns)
                 agent = debtor_seat
             try:
-                turn = _entered(await agent.reply(view), seat, number, ledger)
+                said = next(past, None)
+                if said is None:
+                    said = await agent.reply(view)
+                elif isinstance(agent, Remembers):
+                    await agent.remember(view, said)
+                turn = _entered(said, seat, number, ledger)
             except (RunStopped, StorageError):
                 raise  # No dialogue's own affair: the run has to stop.
             except Exception as error:

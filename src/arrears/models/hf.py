@@ -11,21 +11,38 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import orjson
+
 from arrears.errors import ModelError, UsageError
 from arrears.models.budget import Call, CallLog
 from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
+from arrears.models.decoding import Kept, Memory, Request, fits, write
 from arrears.models.providers import answer_tokens
 from arrears.models.usage import Usage
 
+_KEEPS = 2 << 30
+"""Bytes of what was read before, on a processor; a fifth of a graphics card's memory there."""
+
 
 class _Waiting(NamedTuple):
+    messages: list[Message]
     prompt: str
     sampling: Sampling
     answer: "asyncio.Future[Completion]"
 
 
+class _Written(NamedTuple):
+    prompt: int
+    """Tokens of the prompt."""
+    tokens: Sequence[int]
+    """Of the answer, without the one that ended it."""
+    ended: bool
+    kept: Kept | None = None
+
+
 class LocalModel:
-    """One loaded model. Calls that wait together are generated together, padded on the left."""
+    """One loaded model. Calls that wait together are generated together, and what was read for one
+    message of a talk is not read again for the next (`decoding`)."""
 
     def __init__(self, path: Path, batch: int) -> None:
         """UsageError where the folder holds no model or the extra is not installed."""
@@ -53,6 +70,9 @@ class LocalModel:
         self._tokenizer, self._model = tokenizer, model.to(device).eval()
         self._device = device
         self._answer_tokens = answer_tokens(path.name)
+        self._ends = _ends_of(model, tokenizer)
+        keeps = torch.cuda.mem_get_info()[1] // 5 if device == "cuda" else _KEEPS
+        self._memory = Memory(keeps) if fits(model) else None
         self._batch = batch
         self._waiting: list[_Waiting] = []
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="generate")
@@ -62,11 +82,12 @@ class LocalModel:
 
     async def answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """Queue a conversation and wait for its answer. ModelError where it does not fit."""
+        talk = list(messages)
         prompt = self._tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
+            talk, tokenize=False, add_generation_prompt=True
         )
         future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(prompt, sampling, future))
+        self._waiting.append(_Waiting(talk, prompt, sampling, future))
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._work())
         return await future
@@ -103,7 +124,43 @@ class LocalModel:
                 one.answer.set_result(completion)
 
     def _generate(self, batch: Sequence[_Waiting]) -> list[Completion]:
-        torch = self._torch
+        limits = [one.sampling.max_tokens or self._answer_tokens for one in batch]
+        written = (
+            self._all_anew(batch, limits)
+            if self._memory is None
+            else self._from_memory(self._memory, batch, limits)
+        )
+        answers = []
+        for asked, one in zip(batch, written, strict=True):
+            text = self._tokenizer.decode(one.tokens, skip_special_tokens=True)
+            reasoning, said = split_reasoning(text)
+            usage = Usage(one.prompt, len(one.tokens) + one.ended)
+            answers.append(Completion(said, reasoning, usage, not one.ended))
+            if self._memory is not None and one.kept is not None:
+                talk = [*asked.messages, Message(role="assistant", content=said)]
+                self._memory.keep(_name(talk), one.kept)
+        return answers
+
+    def _from_memory(
+        self, memory: Memory, batch: Sequence[_Waiting], limits: Sequence[int]
+    ) -> list[_Written]:
+        requests = []
+        texts = self._tokenizer([one.prompt for one in batch], add_special_tokens=False)
+        for one, ids, limit in zip(batch, texts["input_ids"], limits, strict=True):
+            # All but the last message is what this talk, or the one it branched off, has seen.
+            found = memory.find(_name(one.messages[:-1]), ids)
+            requests.append(Request(tuple(ids), min(limit, self._room(len(ids), limit)), found))
+        noise = _OwnNoise(self._torch, batch)
+        answers = write(
+            self._model, requests, lambda live, scores: noise.chosen(live, scores), self._ends
+        )
+        return [
+            _Written(len(r.tokens), a.tokens, a.ended, a.kept)
+            for r, a in zip(requests, answers, strict=True)
+        ]
+
+    def _all_anew(self, batch: Sequence[_Waiting], limits: Sequence[int]) -> list[_Written]:
+        """For models that forget part of what they read: by their own `generate`."""
         inputs = self._tokenizer(
             [one.prompt for one in batch],
             return_tensors="pt",
@@ -111,38 +168,43 @@ class LocalModel:
             add_special_tokens=False,
         ).to(self._device)
         width = inputs["input_ids"].shape[1]
-        limits = [one.sampling.max_tokens or self._answer_tokens for one in batch]
-        longest = getattr(self._model.config, "max_position_embeddings", 0) or 0
-        room = longest - width if longest else max(limits)
-        if room < 1:
-            raise ModelError(f"a prompt of {width} tokens does not fit a model of {longest}")
-        with torch.inference_mode():
+        with self._torch.inference_mode():
             output = self._model.generate(
                 **inputs,
                 do_sample=False,
-                max_new_tokens=min(max(limits), room),
+                max_new_tokens=self._room(width, max(limits)),
                 pad_token_id=self._tokenizer.pad_token_id,
-                logits_processor=[_OwnNoise(torch, batch)],
+                logits_processor=[_OwnNoise(self._torch, batch)],
             )
-        answers = []
-        ends = self._ends()
+        written = []
         for mask, tokens, limit in zip(
-            inputs["attention_mask"], output[:, width:], limits, strict=True
+            inputs["attention_mask"], output[:, width:].tolist(), limits, strict=True
         ):
-            written = tokens.tolist()
-            stop = next((i for i, token in enumerate(written) if token in ends), len(written))
-            cut = stop >= limit or (stop == len(written))
-            text = self._tokenizer.decode(written[: min(stop, limit)], skip_special_tokens=True)
-            reasoning, said = split_reasoning(text)
-            usage = Usage(int(mask.sum()), min(stop + 1, limit))
-            answers.append(Completion(said, reasoning, usage, cut))
-        return answers
+            stop = next((i for i, token in enumerate(tokens) if token in self._ends), len(tokens))
+            ended = stop < min(limit, len(tokens))
+            written.append(_Written(int(mask.sum()), tokens[: min(stop, limit)], ended))
+        return written
 
-    def _ends(self) -> frozenset[int]:
-        ends = self._model.generation_config.eos_token_id
-        own = self._tokenizer.eos_token_id
-        found = ends if isinstance(ends, list) else [ends]
-        return frozenset(t for t in (*found, own, self._tokenizer.pad_token_id) if t is not None)
+    def _room(self, width: int, limit: int) -> int:
+        """How many tokens can follow a prompt. ModelError where none can."""
+        longest = getattr(self._model.config, "max_position_embeddings", 0) or 0
+        room = longest - width if longest else limit
+        if room < 1:
+            raise ModelError(f"a prompt of {width} tokens does not fit a model of {longest}")
+        return min(room, limit)
+
+
+def _name(messages: Sequence[Message]) -> bytes:
+    """A short name for a conversation up to here."""
+    text = orjson.dumps([[m["role"], m["content"]] for m in messages])
+    return blake2b(text, digest_size=16).digest()
+
+
+def _ends_of(model: Any, tokenizer: Any) -> frozenset[int]:
+    ends = model.generation_config.eos_token_id
+    found = ends if isinstance(ends, list) else [ends]
+    own = (tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return frozenset(t for t in (*found, *own) if t is not None)
 
 
 class _OwnNoise:
@@ -154,26 +216,36 @@ class _OwnNoise:
 
     def __init__(self, torch: Any, batch: Sequence[_Waiting]) -> None:
         self._torch = torch
-        self._rows = []
+        self._rows: dict[int, tuple[float, Any]] = {}
         for at, one in enumerate(batch):
             if one.sampling.temperature > 0:
                 address = f"{one.sampling.seed or 0}\n{one.prompt}".encode()
                 seed = int.from_bytes(blake2b(address, digest_size=7).digest(), "big")
                 generator = torch.Generator(device="cpu")
                 generator.manual_seed(seed)
-                self._rows.append((at, one.sampling.temperature, generator))
+                self._rows[at] = (one.sampling.temperature, generator)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Scores with the noise of the rows that are sampled."""
+        """Scores with the noise of the rows that are sampled, for `generate`."""
         del input_ids
+        return self._noisy(range(len(scores)), scores)
+
+    def chosen(self, rows: Sequence[int], scores: Any) -> Any:
+        """A token for each of these rows of the batch."""
+        return self._noisy(rows, scores).argmax(-1)
+
+    def _noisy(self, rows: Sequence[int], scores: Any) -> Any:
         torch = self._torch
-        if not self._rows:
+        drawn = [(at, *self._rows[row]) for at, row in enumerate(rows) if row in self._rows]
+        if not drawn:
             return scores
-        scores = scores.clone().float()
-        for at, temperature, generator in self._rows:
-            uniform = torch.rand(scores.shape[-1], generator=generator).clamp_min(1e-20)
-            noise = -torch.log(-torch.log(uniform).clamp_min(1e-20))
-            scores[at] = scores[at] / temperature + noise.to(scores.device)
+        size = scores.shape[-1]
+        uniform = torch.stack([torch.rand(size, generator=g) for _, _, g in drawn])
+        noise = -torch.log(-torch.log(uniform.clamp_min(1e-20)).clamp_min(1e-20))
+        places = torch.tensor([at for at, _, _ in drawn], device=scores.device)
+        heat = torch.tensor([t for _, t, _ in drawn], device=scores.device)[:, None]
+        scores = scores.float()
+        scores[places] = scores[places] / heat + noise.to(scores.device)
         return scores
 
 

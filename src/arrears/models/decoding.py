@@ -1,0 +1,366 @@
+"""Writing many answers at once with a local model, without reading any conversation twice.
+
+A conversation grows at its end only, so what a model made of its beginning (the keys and values of
+every layer) is kept and found again by the next request of the same talk, or of another talk that
+branches off from it. Rows that have said their last word leave the batch.
+
+For models whose layers all attend to everything; `fits` tells.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+# Rows are read together as long as at least this share of what is read is not padding.
+_DENSE = 0.6
+_READ_AT_ONCE = 16_384
+# The batch is packed anew when fewer than this share of its rows still write.
+_PACK = 0.7
+_GROWS_BY = 64
+
+
+class Request(NamedTuple):
+    """One answer to be written."""
+
+    tokens: tuple[int, ...]
+    """The prompt."""
+    limit: int
+    """Most tokens of the answer, at least 1."""
+    found: "Kept | None" = None
+    """What is known of a beginning of it."""
+
+
+class Kept(NamedTuple):
+    """What a model made of a beginning."""
+
+    tokens: tuple[int, ...]
+    layers: tuple[tuple[Any, Any], ...]
+    """Keys and values of each layer, shape (heads, tokens, width)."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(t.numel() * t.element_size() for pair in self.layers for t in pair)
+
+
+class Answer(NamedTuple):
+    """What was written for a request."""
+
+    tokens: tuple[int, ...]
+    """Without the token that ended it."""
+    ended: bool
+    """Whether it ended by itself."""
+    kept: Kept
+    """Of the prompt and the answer."""
+
+
+class Memory:
+    """Beginnings by name, the least recently used forgotten first."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._held: OrderedDict[bytes, Kept] = OrderedDict()
+        self.bytes = 0
+        """What it holds now."""
+
+    def find(self, name: bytes, tokens: Sequence[int]) -> Kept | None:
+        """What is kept under a name, cut to what it shares with the tokens; None for nothing.
+
+        The last token is never taken: what follows it has to be computed.
+        """
+        kept = self._held.get(name)
+        if kept is None:
+            return None
+        self._held.move_to_end(name)
+        shared, most = 0, min(len(kept.tokens), len(tokens) - 1)
+        if kept.tokens[:most] == tuple(tokens[:most]):
+            shared = most
+        else:
+            while kept.tokens[shared] == tokens[shared]:
+                shared += 1
+        if shared == 0:
+            return None
+        layers = tuple((k[:, :shared], v[:, :shared]) for k, v in kept.layers)
+        return Kept(kept.tokens[:shared], layers)
+
+    def keep(self, name: bytes, kept: Kept) -> None:
+        """Hold on to a beginning, as long as there is room."""
+        old = self._held.pop(name, None)
+        if old is not None:
+            self.bytes -= old.size
+        if kept.size > self._most:
+            return
+        self._held[name] = kept
+        self.bytes += kept.size
+        while self.bytes > self._most:
+            _, gone = self._held.popitem(last=False)
+            self.bytes -= gone.size
+
+
+def fits(model: Any) -> bool:
+    """Whether every layer of a model keeps all keys and values, as most do."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    layers = getattr(DynamicCache(config=model.config), "layers", None) or ()
+    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+
+Choose = Callable[[Sequence[int], Any], Any]
+"""Given which requests still write and their scores (requests, vocabulary): a token each."""
+
+
+def write(
+    model: Any, requests: Sequence[Request], choose: Choose, ends: frozenset[int]
+) -> list[Answer]:
+    """The answers to requests, together."""
+    import torch
+
+    with torch.inference_mode():
+        known, scores = _read(model, requests)
+        return _Writing(model, requests, known, choose, ends).all(scores)
+
+
+def _read(model: Any, requests: Sequence[Request]) -> tuple[list[Kept], Any]:
+    """Take in what is new of every prompt; rows of like length go together."""
+    import torch
+
+    new = [len(r.tokens) - (len(r.found.tokens) if r.found else 0) for r in requests]
+    order = sorted(range(len(requests)), key=lambda i: (new[i], -len(requests[i].tokens)))
+    known: list[Any] = [None] * len(requests)
+    scores: Any = None
+    for group in _groups(order, new):
+        read, last = _read_together(model, [requests[i] for i in group])
+        if scores is None:
+            scores = last.new_empty((len(requests), last.shape[-1]))
+        scores[torch.tensor(group, device=last.device)] = last
+        for i, kept in zip(group, read, strict=True):
+            known[i] = kept
+    return known, scores
+
+
+def _groups(order: Sequence[int], new: Sequence[int]) -> list[list[int]]:
+    groups: list[list[int]] = []
+    filled = 0
+    for i in order:
+        padded = new[i] * (len(groups[-1]) + 1) if groups else 0
+        if not groups or filled + new[i] < _DENSE * padded or padded > _READ_AT_ONCE:
+            groups.append([])
+            filled = 0
+        groups[-1].append(i)
+        filled += new[i]
+    return groups
+
+
+def _read_together(model: Any, requests: Sequence[Request]) -> tuple[list[Kept], Any]:
+    import torch
+
+    device = model.device
+    found = [r.found for r in requests]
+    before = [len(k.tokens) if k else 0 for k in found]
+    new = [len(r.tokens) - b for r, b in zip(requests, before, strict=True)]
+    past, width = max(before), max(new)
+    rows = len(requests)
+    ids = torch.zeros((rows, width), dtype=torch.long)
+    mask = torch.zeros((rows, past + width), dtype=torch.long)
+    for i, request in enumerate(requests):
+        ids[i, width - new[i] :] = torch.tensor(request.tokens[before[i] :])
+        mask[i, past - before[i] : past] = 1
+        mask[i, past + width - new[i] :] = 1
+    places = (mask.cumsum(1) - 1).clamp_min(0)[:, past:]
+    cache = _cache(model, [k.layers if k else None for k in found], past, width)
+    output = model(
+        input_ids=ids.to(device),
+        attention_mask=mask.to(device),
+        position_ids=places.to(device),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    kept = []
+    for i, request in enumerate(requests):
+        own = mask[i].bool().to(device)
+        kept.append(
+            Kept(
+                request.tokens,
+                tuple((layer.keys[i][:, own], layer.values[i][:, own]) for layer in cache.layers),
+            )
+        )
+    return kept, output.logits[:, -1]
+
+
+def _cache(
+    model: Any, known: Sequence[tuple[tuple[Any, Any], ...] | None], past: int, room: int
+) -> Any:
+    """A cache that holds the rows' beginnings, padded on the left, with room behind them."""
+    from transformers.cache_utils import Cache
+
+    first = next((layers for layers in known if layers is not None), None)
+    count = model.config.get_text_config().num_hidden_layers
+    layers = [_roomy() for _ in range(count)]
+    if past and first is not None:
+        for at, layer in enumerate(layers):
+            pairs = [layers_of[at] if layers_of else None for layers_of in known]
+            layer.fill(pairs, first[at][0], past, room)
+    return Cache(layers=layers)
+
+
+def _roomy() -> Any:
+    """A layer's keys and values with room at the end: a token is written, nothing is copied."""
+    import torch
+    from transformers.cache_utils import DynamicLayer
+
+    class Roomy(DynamicLayer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.room: Any = None
+            self.length = 0
+
+        def fill(self, pairs: Sequence[Any], like: Any, past: int, room: int) -> None:
+            heads, _, width = like.shape
+            shape = (2, len(pairs), heads, past + room, width)
+            self.room = torch.zeros(shape, dtype=like.dtype, device=like.device)
+            for i, pair in enumerate(pairs):
+                if pair is not None:
+                    length = pair[0].shape[1]
+                    self.room[0, i, :, past - length : past] = pair[0]
+                    self.room[1, i, :, past - length : past] = pair[1]
+            self._to(past)
+
+        def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> Any:
+            end = self.length + key_states.shape[-2]
+            if self.room is None or end > self.room.shape[-2]:
+                self._grow(key_states, end)
+            self.room[0, :, :, self.length : end] = key_states
+            self.room[1, :, :, self.length : end] = value_states
+            self._to(end)
+            return self.keys, self.values
+
+        def _grow(self, like: Any, end: int) -> None:
+            rows, heads, _, width = like.shape
+            shape = (2, rows, heads, end + _GROWS_BY, width)
+            room = torch.zeros(shape, dtype=like.dtype, device=like.device)
+            if self.room is not None:
+                room[..., : self.length, :] = self.room[..., : self.length, :]
+            self.room = room
+
+        def _to(self, end: int) -> None:
+            self.length = end
+            self.dtype, self.device = self.room.dtype, self.room.device
+            self.is_initialized = True
+            self.keys, self.values = self.room[0, :, :, :end], self.room[1, :, :, :end]
+
+    return Roomy()
+
+
+class _Writing:
+    """A batch on its way: which rows still write, and where each stands."""
+
+    def __init__(
+        self,
+        model: Any,
+        requests: Sequence[Request],
+        known: list[Kept],
+        choose: Choose,
+        ends: frozenset[int],
+    ) -> None:
+        self._model, self._requests, self._choose, self._ends = model, requests, choose, ends
+        self._known = known
+        self._said: list[list[int]] = [[] for _ in requests]
+        self._ended = [False] * len(requests)
+        self._rows: list[int] = []
+        """Which request each row of the cache is."""
+        self._cache: Any = None
+        self._past = 0
+        """Columns of the cache when it was packed."""
+        self._steps = 0
+        """Columns since then."""
+
+    def all(self, scores: Any) -> list[Answer]:
+        """Write until every row has ended or reached its limit."""
+        import torch
+
+        device = self._model.device
+        live = list(range(len(self._requests)))
+        tokens = self._chosen(live, scores)
+        live, tokens = self._sift(live, tokens)
+        while live:
+            if self._cache is None or len(live) < _PACK * len(self._rows):
+                self._pack(live)
+            row = {request: at for at, request in enumerate(self._rows)}
+            ids = torch.zeros((len(self._rows), 1), dtype=torch.long)
+            for request, token in zip(live, tokens, strict=True):
+                ids[row[request], 0] = token
+            self._steps += 1
+            output = self._model(
+                input_ids=ids.to(device),
+                attention_mask=self._mask[:, : self._past + self._steps],
+                position_ids=self._lengths + self._steps - 1,
+                past_key_values=self._cache,
+                use_cache=True,
+            )
+            at = torch.tensor([row[request] for request in live], device=device)
+            tokens = self._chosen(live, output.logits[at, -1])
+            live, tokens = self._sift(live, tokens)
+        self._unpack(range(len(self._requests)))
+        return [
+            Answer(tuple(said), ended, kept)
+            for said, ended, kept in zip(self._said, self._ended, self._known, strict=True)
+        ]
+
+    def _chosen(self, live: Sequence[int], scores: Any) -> list[int]:
+        found: list[int] = self._choose(live, scores).tolist()
+        return found
+
+    def _sift(self, live: Sequence[int], tokens: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Take down what was chosen; those who go on."""
+        on: list[int] = []
+        last: list[int] = []
+        for request, token in zip(live, tokens, strict=True):
+            if token in self._ends:
+                self._ended[request] = True
+                continue
+            self._said[request].append(token)
+            if len(self._said[request]) < self._requests[request].limit:
+                on.append(request)
+                last.append(token)
+        return on, last
+
+    def _pack(self, live: Sequence[int]) -> None:
+        """A cache of those rows only that still write."""
+        import torch
+
+        self._unpack(self._rows)
+        self._rows = list(live)
+        held = [self._known[i] for i in live]
+        lengths = [k.layers[0][0].shape[1] for k in held]
+        self._past, self._steps = max(lengths), 0
+        room = max(self._requests[i].limit - len(self._said[i]) for i in live)
+        self._cache = _cache(
+            self._model, [k.layers for k in held], self._past, min(room, 4 * _GROWS_BY)
+        )
+        mask = torch.ones((len(live), self._past + room + 1), dtype=torch.long)
+        for at, length in enumerate(lengths):
+            mask[at, : self._past - length] = 0
+        device = self._model.device
+        self._mask = mask.to(device)
+        self._lengths = torch.tensor(lengths, device=device)[:, None]
+
+    def _unpack(self, rows: Sequence[int]) -> None:
+        """Give each row what was computed for it: its prompt, and of its answer all but the last
+        token (which nothing has followed yet)."""
+        if self._cache is None:
+            return
+        for request in rows:
+            if request not in self._rows:
+                continue
+            at = self._rows.index(request)
+            kept = self._known[request]
+            start = self._past - kept.layers[0][0].shape[1]
+            tokens = (*self._requests[request].tokens, *self._said[request])
+            end = start + len(tokens) - (0 if self._ended[request] else 1)
+            end = min(end, self._past + self._steps)
+            layers = tuple(
+                (layer.keys[at, :, start:end].clone(), layer.values[at, :, start:end].clone())
+                for layer in self._cache.layers
+            )
+            self._known[request] = Kept(tokens[: end - start], layers)

@@ -1,0 +1,1 @@
+"""Collectors that learn: what they are trained on, how, and whether it helped."""

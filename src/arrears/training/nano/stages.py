@@ -1,0 +1,175 @@
+"""nano, stage by stage; a stage that is done is not done again.
+
+corpus/   talks.jsonl, what it learns to talk from
+base/     tokenizer and random weights
+sft/      the model that can talk and gives too much away
+round-1/  cfpo.json, weighed.jsonl, pairs.jsonl; model/ is the policy that learnt from them
+…
+proof/    runs of the first and the last model against test debtors
+"""
+
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+
+from arrears.bench.plan import make_plan, rules_digest
+from arrears.bench.run import Progress, run, silent
+from arrears.debtors.record import Debtor
+from arrears.debtors.suites import load_suite
+from arrears.errors import BrokenFile, RunMismatch
+from arrears.files import replace_file
+from arrears.models.backends import Settings
+from arrears.rng import rng_for
+from arrears.training.cfpo.rounds import Round, course_of, learn_round, weigh_round
+from arrears.training.cfpo.run import Choice
+from arrears.training.fit.recipe import read_recipe
+from arrears.training.fit.run import Fitted, fit
+from arrears.training.nano.corpus import talks
+from arrears.training.nano.model import new_model
+from arrears.training.nano.recipe import Nano
+from arrears.training.nano.tokenizer import train_tokenizer
+
+AT_ONCE = 64
+"""Messages that nano writes together."""
+_WORDING: Final = "short"
+
+Bar = Callable[[str], Progress]
+"""Gives the progress of a stage, by its name."""
+
+
+class Whole(NamedTuple):
+    """The folders of a finished nano."""
+
+    sft: Path
+    model: Path
+    """The last round's."""
+    rounds: tuple[Path, ...]
+    proof: Path
+    """The run folder of both."""
+
+
+def whole_way(nano: Nano, out: Path, seed: int, bar: Bar | None = None) -> Whole:
+    """Everything from the corpus to the proof, as far as it is not there yet.
+
+    RunMismatch where the folder was begun with another recipe or seed. Interrupted anywhere, the
+    same call goes on there.
+    """
+    bar = bar or (lambda name: silent)
+    _begin(nano, out, seed)
+    rows = corpus(nano, out, seed, bar)
+    base = first_weights(nano, out, seed, rows)
+    sft = learn_to_talk(nano, out, seed, base, rows, bar).folder
+    model, rounds = sft, []
+    for number in range(1, nano.cfpo.rounds + 1):
+        one = round_of(nano, out, seed, model, number)
+        rounds.append(one.out)
+        settings = Settings(concurrency=AT_ONCE)
+        weighed = weigh_round(one, settings, bar(f"talks of round {number}"))
+        model = learn_round(one, weighed, bar(f"steps of round {number}")).folder
+    return Whole(sft, model, tuple(rounds), prove(nano, out, seed, (sft, model), bar))
+
+
+def corpus(nano: Nano, out: Path, seed: int, bar: Bar) -> Path:
+    """What it learns to talk from, one row a talk."""
+    path = out / "corpus" / "talks.jsonl"
+    if not path.exists():
+        progress, total = bar("talks"), nano.mix.talks
+        path.parent.mkdir(exist_ok=True)
+        progress(0, total)
+        lines = []
+        for done, talk in enumerate(talks(nano.mix, seed), 1):
+            lines.append(orjson.dumps(talk.row(), option=orjson.OPT_APPEND_NEWLINE))
+            if done % 50 == 0 or done == total:
+                progress(done, total)
+        replace_file(path, lambda file: file.write(b"".join(lines)))
+    return path
+
+
+def first_weights(nano: Nano, out: Path, seed: int, rows: Path) -> Path:
+    """Tokenizer and random weights."""
+    base = out / "base"
+    if not (base / "config.json").exists():
+        texts = (
+            message["content"]
+            for line in rows.read_bytes().splitlines()
+            for message in orjson.loads(line)["messages"]
+        )
+        tokenizer = train_tokenizer(texts, nano.shape.vocabulary)
+        model = new_model(nano.shape, tokenizer, seed)
+        tokenizer.save_pretrained(base)
+        # The configuration goes last: where it is, the rest is.
+        model.save_pretrained(base)
+    return base
+
+
+def learn_to_talk(nano: Nano, out: Path, seed: int, base: Path, rows: Path, bar: Bar) -> Fitted:
+    """The supervised stage."""
+    recipe = read_recipe(nano.sft.recipe, (*nano.sft.set, f"training.seed={seed}"))
+    return fit(
+        "sft", base, rows, out / "sft", recipe,
+        about={"collector_prompt": _WORDING}, progress=bar("steps of sft"),
+    )  # fmt: skip
+
+
+def people_of(nano: Nano, seed: int, number: int) -> tuple[Debtor, ...]:
+    """The debtors of a round: training debtors that no other round has met."""
+    everyone = load_suite("debtbench", "train")
+    order = rng_for(seed, "rounds").random(len(everyone)).argsort()
+    count = nano.cfpo.debtors
+    chosen = order[(number - 1) * count : number * count]
+    return tuple(everyone[int(i)] for i in chosen)
+
+
+def round_of(nano: Nano, out: Path, seed: int, model: Path, number: int) -> Round:
+    """What a round is to do; `model` is the policy that it begins with."""
+    part, people = nano.cfpo, people_of(nano, seed, number)
+    course = course_of(
+        f"hf/{model}", "debtbench", people,
+        seed=seed * 1000 + number,
+        moments=part.moments,
+        candidates=part.candidates,
+        keep=part.keep,
+        playouts=part.playouts,
+        temperature=part.temperature,
+        without=part.without,
+        wording=_WORDING,
+    )  # fmt: skip
+    recipe = read_recipe(part.recipe, (*part.set, f"training.seed={seed}"))
+    choice = Choice(part.margin, part.pairs)
+    return Round(course, people, choice, recipe, out / f"round-{number}")
+
+
+def prove(nano: Nano, out: Path, seed: int, models: Sequence[Path], bar: Bar) -> Path:
+    """Both models against the same test debtors, in one run folder."""
+    debtors = load_suite(nano.proof.suite, "test")[: nano.proof.debtors]
+    populations: dict[str, tuple[Debtor, ...]] = {nano.proof.suite: debtors}
+    collectors = tuple(dict.fromkeys(f"hf/{model}" for model in models))
+    plan = make_plan(populations, collectors=collectors, seed=seed)
+    path = out / "proof"
+    run(
+        plan, populations, path,
+        settings=Settings(concurrency=AT_ONCE), progress=bar("dialogues of the proof"),
+    )  # fmt: skip
+    return path
+
+
+def _begin(nano: Nano, out: Path, seed: int) -> None:
+    path = out / "nano.json"
+    plan = {"seed": seed, "rules": rules_digest(), "recipe": nano.model_dump(mode="json")}
+    if path.exists():
+        try:
+            stored = orjson.loads(path.read_bytes())
+        except ValueError:
+            raise BrokenFile(path, "not the plan of a nano") from None
+        unlike = [key for key in plan if stored.get(key) != plan[key]]
+        if unlike:
+            raise RunMismatch(
+                f"{out} was begun with another {', '.join(unlike)}; choose another --out"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    text = orjson.dumps({**plan, "python": platform.python_version()}, option=orjson.OPT_INDENT_2)
+    replace_file(path, lambda file: file.write(text))

@@ -1,0 +1,378 @@
+"""CFPO: what is weighed, how it is ranked, and that nothing is asked twice or invented."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from arrears.debtors.suites import load_suite
+from arrears.dialogue.acts import NON, Act, act
+from arrears.dialogue.parser import parse_message
+from arrears.dialogue.record import Dialogue, Turn
+from arrears.dialogue.views import CollectorView, Heard, Position, Table
+from arrears.models.chat import Sampling
+from arrears.models.usage import Usage
+from arrears.terms import Mandate
+from arrears.training.cfpo.cost import estimate
+from arrears.training.cfpo.listwise import ModelListJudge, RubricListJudge, best, rubric_mark
+from arrears.training.cfpo.pairs import pairs_of
+from arrears.training.cfpo.plan import Course
+from arrears.training.cfpo.rounds import course_of
+from arrears.training.cfpo.run import weigh_all
+from arrears.training.cfpo.stored import as_line, from_line, read_all
+from arrears.training.cfpo.weigh import Candidate, Moment, Playout, Weighed
+from arrears.training.conversations import Briefing, asked_now, written
+from tests.commands import ARREARS, arrears
+from tests.stub_minds import verdict
+from tests.stub_server import Faults, Stub
+
+PEOPLE = load_suite("debtbench", "test")[:6]
+_TEMPERS = ((0, 25), (0, 5), (15, 10), (30, 5), (5, 50), (10, 20))
+
+
+def mind(request: Mapping[str, Any]) -> str:
+    """A policy that says something else each time it is drawn, a judge, and a debtor who gives in."""
+    system = request["messages"][0]["content"]
+    if "coach" in system:
+        count = int(re.search(r"Give (\d+) marks", request["messages"][1]["content"])[1])  # type: ignore[index]
+        return json.dumps({"marks": [10 - n for n in range(count)], "reason": "the first is best"})
+    if '"satisfaction"' in system:
+        return verdict(request)
+    said = sum(m["role"] == "assistant" for m in request["messages"])
+    if said == 0:
+        return f"Strategy: financial assessment\nAction: non\nDialogue: How are you, {request['seed'] % 9}?"
+    disc, pmt = _TEMPERS[crc32(str(request["seed"]).encode()) % 6]
+    terms = (f"disc_ratio={disc}%", f"pmt_ratio={pmt}%", "pmt_days=7", "inst_prds=12")
+    return (
+        f"Strategy: repayment negotiation\nAction: {', '.join(f'ask({t})' for t in terms)}\n"
+        f"Dialogue: {disc}% off and {pmt}% now, number {said}."
+    )
+
+
+def course(policy: str, **rest: Any) -> Course:
+    """A small round."""
+    return course_of(
+        policy, "debtbench", PEOPLE,
+        **{"seed": 3, "candidates": 5, "keep": 3, "playouts": 2, "max_turns": 8, **rest},
+    )  # fmt: skip
+
+
+def candidate(reward: float | None, mark: float | None = None, text: str = "") -> Candidate:
+    """A message that came to this."""
+    out = () if reward is None else (Playout("agreed", 3, None, reward, reward, reward),)
+    return Candidate(Turn("collector", text or f"{reward} {mark}", (NON,)), mark, out)
+
+
+# Ranking
+
+
+def test_the_best_is_set_against_the_worst_if_they_are_far_enough_apart() -> None:
+    moment = Moment(2, tuple(candidate(r) for r in (0.4, 0.9, 0.1, 0.5)), 0)
+    (pair,) = pairs_of(moment, 0.3)
+    assert (pair.chosen.reward, pair.rejected.reward) == (0.9, 0.1)
+    assert pair.margin == pytest.approx(0.8)
+    assert pairs_of(moment, 0.81) == []
+
+
+def test_more_pairs_come_widest_first_and_none_below_the_margin() -> None:
+    moment = Moment(2, tuple(candidate(r) for r in (0.4, 0.95, 0.1, 0.5)), 0)
+    found = [(p.chosen.reward, p.rejected.reward) for p in pairs_of(moment, 0.35, most=9)]
+    assert found == [(0.95, 0.1), (0.95, 0.4), (0.95, 0.5), (0.5, 0.1)]
+
+
+def test_messages_that_read_alike_make_no_pair() -> None:
+    moment = Moment(2, (candidate(0.9, text="Hello."), candidate(0.1, text="Hello.")), 0)
+    assert pairs_of(moment, 0.0) == []
+
+
+def test_a_candidate_that_nobody_could_judge_is_in_no_pair() -> None:
+    unjudged = Candidate(
+        Turn("collector", "?", (NON,)), None, (Playout("error", 3, None, 0.0, None, None),)
+    )
+    assert unjudged.reward is None
+    assert pairs_of(Moment(2, (candidate(0.9), unjudged), 0), 0.0) == []
+
+
+def test_the_reward_is_the_mean_of_the_playouts_that_were_judged() -> None:
+    plays = [Playout("agreed", 3, None, r, r, r) for r in (0.2, 0.6)]
+    plays.append(Playout("error", 3, None, 0.0, None, None))
+    assert Candidate(Turn("collector", "?", ()), None, tuple(plays)).reward == pytest.approx(0.4)
+
+
+def test_without_simulation_the_marks_rank() -> None:
+    moment = Moment(2, tuple(candidate(None, m) for m in (11.0, 20.0, 2.0)), 0)
+    (pair,) = pairs_of(moment, 0.5, by_marks=True)
+    assert (pair.chosen.mark, pair.rejected.mark, pair.margin) == (20.0, 2.0, 1.0)
+    assert pairs_of(moment, 0.0) == []
+
+
+# The coarse filter
+
+
+class Asked:
+    """A judge's model: marks by the text of a candidate, and by its place."""
+
+    def __init__(self, worth: Mapping[str, float], favours: Sequence[float]) -> None:
+        self.worth, self.favours, self.lists = worth, favours, []  # type: ignore[var-annotated]
+
+    async def complete(self, messages: Any, sampling: Sampling) -> Any:
+        from arrears.models.chat import Completion
+
+        listed = re.findall(r"^\d+\. \[non\] (\w+)$", messages[-1]["content"], re.MULTILINE)
+        self.lists.append(listed)
+        marks = [self.worth[text] + self.favours[place] for place, text in enumerate(listed)]
+        return Completion(json.dumps({"marks": marks, "reason": ""}), "", Usage(1, 1))
+
+
+def view(told: str = "I lost my job.") -> CollectorView:
+    """The collector's second turn."""
+    heard = (Heard("collector", "Hello?", (NON,)), Heard("debtor", told, (NON,)))
+    table = Table(*[Position(None, None, None)] * 4)
+    return CollectorView(PEOPLE[0].background, Mandate(), heard, (), table, 2, 12)
+
+
+def said(text: str, *acts: Act) -> Turn:
+    """A candidate."""
+    return Turn("collector", text, acts or (NON,))
+
+
+def test_a_judge_that_favours_a_place_favours_each_message_once() -> None:
+    worth = {"good": 5.0, "fair": 4.0, "poor": 3.0}
+    for order in (("good", "fair", "poor"), ("poor", "good", "fair"), ("fair", "poor", "good")):
+        turns = [said(text) for text in order]
+        # Whoever stands first gets 4 marks more: forward alone the first would always win.
+        biased = Asked(worth, (4.0, 2.0, 0.0))
+        judge = ModelListJudge(biased, Sampling(), "en")
+        totals = asyncio.run(judge.mark(view(), turns)).totals
+        assert biased.lists == [list(order), list(order)[::-1]]
+        assert dict(zip(order, totals, strict=True)) == {"good": 14, "fair": 12, "poor": 10}
+        assert [order[at] for at in best(totals, 2)] == ["good", "fair"]
+
+
+def test_the_built_in_judge_knows_no_order() -> None:
+    turns = [
+        said("I am sorry to hear that. Let us see what is possible."),
+        said("Pay now or we take you to court."),
+        said("Could you tell me what you earn?"),
+    ]
+    forward = asyncio.run(RubricListJudge().mark(view(), turns)).totals
+    backward = asyncio.run(RubricListJudge().mark(view(), turns[::-1])).totals
+    assert forward == backward[::-1]
+    assert all(2 <= mark <= 20 for mark in forward)
+
+
+def test_the_built_in_judge_weighs_respect_transparency_and_feasibility() -> None:
+    kind = "I understand how hard this is, and I would like to help."
+    assert rubric_mark(view(), said(kind)) > rubric_mark(view(), said("Pay today or else."))
+    terms = (act("ask", "disc_ratio", 0.0), act("ask", "pmt_days", 1))
+    light = (*terms, act("ask", "pmt_ratio", 0.05), act("ask", "inst_prds", 24))
+    heavy = (*terms, act("ask", "pmt_ratio", 0.5), act("ask", "inst_prds", 3))
+    poor = view("I earn 40 a day and spend 38, and I have 300 yuan.")
+    assert rubric_mark(poor, said(kind, *light)) > rubric_mark(poor, said(kind, *heavy)) + 1
+
+
+# A round
+
+
+def test_a_round_over_a_server(tmp_path: Path) -> None:
+    with Stub(mind) as stub:
+        plan = course(stub.spec("policy"), judge=stub.spec("judge"))
+        made = weigh_all(plan, PEOPLE, tmp_path / "r")
+        kinds = Counter(r["messages"][0]["content"][:9] for r in stub.requests)
+    talks = list(read_all(tmp_path / "r" / "weighed.jsonl"))
+    assert len(talks) == made.talks == made.moments == len(PEOPLE)
+    assert kinds["You coach"] == 2 * sum(
+        any(c.mark for c in t.moments[0].candidates) for t in talks
+    )
+    for talk in talks:
+        (moment,) = talk.moments
+        assert moment.number <= talk.dialogue.exchanges
+        played = [c for c in moment.candidates if c.playouts]
+        unlike = len({(c.turn.acts, c.turn.dialogue) for c in moment.candidates})
+        assert unlike == len(moment.candidates)
+        assert len(played) == (min(3, unlike) if unlike > 1 else 0)
+        assert all(len(c.playouts) == 2 for c in played)
+        # The judge likes what stands first, forward and backward: it can prefer nobody.
+        assert len({c.mark for c in moment.candidates}) == 1
+    rows = [json.loads(line) for line in made.path.read_text().splitlines()]
+    assert len(rows) == made.pairs > 0
+    for row in rows:
+        assert [m["role"] for m in row["prompt"]][:2] == ["system", "user"]
+        assert row["prompt"][-1]["role"] == "user"
+        assert row["chosen"] != row["rejected"]
+        assert row["about"]["chosen_reward"] - row["about"]["rejected_reward"] >= 0.05
+
+
+def test_a_playout_keeps_the_past_and_changes_the_future(tmp_path: Path) -> None:
+    """Whatever is asked after the turn begins with the same past and one of the candidates."""
+    with Stub(mind) as stub:
+        plan = course(stub.spec("policy"), candidates=3, keep=3, playouts=3)
+        weigh_all(plan, PEOPLE, tmp_path / "r")
+        asked = [r["messages"] for r in stub.requests]
+    people = {f"debtbench/{d.id}": d for d in PEOPLE}
+    luck = 0
+    for talk in read_all(tmp_path / "r" / "weighed.jsonl"):
+        (moment,) = talk.moments
+        account = people[talk.case].background
+        briefing = Briefing("debtbench", max_turns=8)
+        past = [t for t in talk.dialogue.turns if t.number < moment.number]
+        before = asked_now(past, account, briefing)
+        ways = [c.turn for c in moment.candidates]
+        ways += [t for t in talk.dialogue.turns if t.number == moment.number][:1]
+        answers = {written(turn, "debtbench") for turn in ways}
+        later = [m for m in asked if m[0] == before[0] and len(m) > len(before)]
+        futures: dict[str, set[str]] = {}
+        for messages in later:
+            assert messages[: len(before)] == before
+            answer, *rest = messages[len(before) :]
+            parsed = parse_message(answer["content"], "collector")
+            assert any(parsed.dialogue in known for known in answers)
+            futures.setdefault(parsed.dialogue, set()).add(rest[0]["content"])
+        luck += sum(len(ends) > 1 for ends in futures.values())
+    assert luck, "the same message met the same answer in every playout"
+
+
+def test_ablations(tmp_path: Path) -> None:
+    with Stub(mind) as stub:
+        policy, judge = stub.spec("policy"), stub.spec("judge")
+        all_played = course(policy, judge=judge, without="filter")
+        weigh_all(all_played, PEOPLE, tmp_path / "f")
+        assert not any("coach" in r["messages"][0]["content"] for r in stub.requests)
+        for talk in read_all(tmp_path / "f" / "weighed.jsonl"):
+            for moment in talk.moments:
+                assert all(c.mark is None for c in moment.candidates)
+                assert len(moment.candidates) == 1 or all(c.playouts for c in moment.candidates)
+        stub.requests.clear()
+        weigh_all(course(policy, without="simulation"), PEOPLE, tmp_path / "s")
+    talks = list(read_all(tmp_path / "s" / "weighed.jsonl"))
+    assert not any(c.playouts for t in talks for m in t.moments for c in m.candidates)
+    rows = (tmp_path / "s" / "pairs.jsonl").read_text().splitlines()
+    assert rows
+    assert all(json.loads(row)["about"]["chosen_reward"] is None for row in rows)
+
+
+def test_faults_change_nothing_and_what_failed_is_told(tmp_path: Path) -> None:
+    def unsure(request: Mapping[str, Any]) -> str:
+        return (
+            "I don't do lists." if "coach" in request["messages"][0]["content"] else mind(request)
+        )
+
+    from arrears.models.backends import Settings
+    from arrears.models.retries import Patience
+
+    settings = Settings(patience=Patience(8, 0.001))
+    with Stub(mind) as stub:
+        weigh_all(course(stub.spec("p")), PEOPLE, tmp_path / "a", settings=settings)
+    kinds = ("429", "500", "dropped", "truncated", "no choices")
+    with Stub(mind, Faults(0.3, kinds)) as stub:
+        weigh_all(course(stub.spec("p")), PEOPLE, tmp_path / "b", settings=settings)
+        assert sum(stub.faults.seen.values()) > 50
+    a, b = (
+        {t.case: t.moments for t in read_all(tmp_path / name / "weighed.jsonl")} for name in "ab"
+    )
+    assert a == b
+    with Stub(unsure) as stub:
+        plan = course(stub.spec("p"), judge=stub.spec("j"))
+        made = weigh_all(plan, PEOPLE, tmp_path / "c", settings=settings)
+    assert made.unjudged == sum(len(m.candidates) > 1 for ms in a.values() for m in ms)
+    assert made.pairs == 0
+
+
+def test_a_killed_round_goes_on_where_it_was(tmp_path: Path) -> None:
+    from arrears.debtors.store import write_debtors
+
+    write_debtors(tmp_path / "people.jsonl", PEOPLE)
+    with Stub(mind) as stub:
+        words = (
+            "train", "cfpo", "--model", stub.spec("p"), "--debtors", str(tmp_path / "people.jsonl"),
+            "--pairs-only", "--candidates", "4", "--playouts", "1", "--max-turns", "6",
+            "--concurrency", "1",
+        )  # fmt: skip
+        whole = arrears(*words, "--out", str(tmp_path / "whole"))
+        assert whole.returncode == 0, whole.stderr
+        assert re.search(r"p@\S+: \d+ calls, [\d,]+ tokens in", whole.stderr)
+        out = tmp_path / "killed"
+        weighed = out / "round-1" / "weighed.jsonl"
+        for wanted in (1, 3):
+            process = subprocess.Popen(
+                [*ARREARS, *words, "--out", str(out)], stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, env=dict(os.environ),
+            )  # fmt: skip
+            while process.poll() is None and not (
+                weighed.exists() and weighed.read_bytes().count(b"\n") >= wanted
+            ):
+                continue
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        before = set(weighed.read_bytes().splitlines())
+        again = arrears(*words, "--out", str(out))
+        assert again.returncode == 0, again.stderr
+        assert before <= set(weighed.read_bytes().splitlines())
+        other = arrears(*words, "--out", str(out), "--keep", "2")
+        assert other.returncode == 2
+        assert "begun with another keep" in other.stderr
+    name = "round-1/pairs.jsonl"
+    assert (tmp_path / "whole" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_what_is_stored_reads_back(tmp_path: Path) -> None:
+    dialogue = Dialogue(
+        case="s/d", suite="s", debtor_id="d", collector="x", debtor_seat="y", mandate=Mandate(),
+        turns=(said("Hello."),), ending="max_turns", terms=None,
+    )  # fmt: skip
+    weighed = Weighed("s/d", dialogue, (Moment(1, (candidate(0.5, 3.0),), 2, "why"),))
+    assert from_line(as_line(weighed), tmp_path) == weighed
+
+
+# What it will cost, and what cannot be
+
+
+def test_the_cost_is_told_kind_by_kind() -> None:
+    plan = course("openai/p", judge="openai/j", experience="openai/e", debtor_seat="openai/d",
+                  max_turns=12)  # fmt: skip
+    lines = {line.what: line for line in estimate(plan).lines}
+    assert lines["talks"].calls == round(6 * 8.14)
+    assert lines["candidates"].calls == 6 * 5
+    assert lines["marks"].calls == 2 * 6
+    assert lines["experience"].calls == estimate(plan).playouts == 6 * 3 * 2
+    assert lines["playouts"].calls == round(36 * 7.14 / 2)
+    assert lines["debtor"].calls == round(6 * 8.14 + 36 * (7.14 / 2 + 0.5))
+    bare = course("openai/p", without="simulation")
+    assert [line.what for line in estimate(bare).lines] == ["talks", "candidates"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--model", "scripted/firm"), "cannot learn"),
+        (("--judge", "scripted/nobody"), "cannot judge"),
+        (("--keep", "9"), "keep must not be larger"),
+        (("--suite", "dcn"), "one of the two"),
+        (("--weights", "1"), "two numbers"),
+        (("--weights", "0,0"), "must be positive"),
+        (("--rounds", "2"), "one round"),
+        (("--recipe", "nano-sft"), "learns by dpo"),
+        (("--limit", "99"), "has 6"),
+        (("--lang", "zh"), "English only"),
+    ],
+)
+def test_what_cannot_be_is_refused(words: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    from arrears.debtors.store import write_debtors
+
+    write_debtors(tmp_path / "people.jsonl", PEOPLE)
+    done = arrears(
+        "train", "cfpo", "--model", "compat/p@http://127.0.0.1:9/v1", "--debtors",
+        str(tmp_path / "people.jsonl"), "--pairs-only", "--out", str(tmp_path / "o"), *words,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert why in done.stderr
+    assert not (tmp_path / "o").exists()

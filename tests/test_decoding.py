@@ -1,0 +1,164 @@
+"""A local model never reads a conversation twice, and says what it would have said all the same."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="local models need the extra hf")
+
+from arrears.models.chat import Message, Sampling
+from arrears.models.decoding import Kept, Memory, Request, fits, write
+from tests import small_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with random weights: its words make no sense, and hang on every token before."""
+    return small_model.build(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder).eval()
+
+
+def prompts() -> list[tuple[int, ...]]:
+    """Prompts of unlike lengths."""
+    return [tuple((7 * i * n + 3) % 350 + 3 for i in range(5 + 11 * n)) for n in range(1, 9)]
+
+
+def greedy(_: object, scores: Any) -> Any:
+    return scores.argmax(-1)
+
+
+def alone(model: Any, prompt: tuple[int, ...], count: int) -> list[int]:
+    """By the library's own loop."""
+    import torch
+
+    out = model.generate(
+        torch.tensor([prompt]), do_sample=False, max_new_tokens=count, min_new_tokens=count,
+        eos_token_id=None,
+    )  # fmt: skip
+    return out[0, len(prompt) :].tolist()  # type: ignore[no-any-return]
+
+
+def test_many_prompts_of_unlike_length_are_answered_as_each_alone(model: Any) -> None:
+    limits = [3, 20, 1, 9, 14, 20, 5, 12]
+    requests = [Request(p, limit) for p, limit in zip(prompts(), limits, strict=True)]
+    answers = write(model, requests, greedy, frozenset())
+    for request, answer in zip(requests, answers, strict=True):
+        assert list(answer.tokens) == alone(model, request.tokens, request.limit)
+        assert not answer.ended
+
+
+def test_an_answer_ends_at_a_mark_and_the_others_go_on(model: Any) -> None:
+    free = [alone(model, p, 12) for p in prompts()]
+    mark = free[2][4]
+    answers = write(model, [Request(p, 12) for p in prompts()], greedy, frozenset({mark}))
+    for said, answer in zip(free, answers, strict=True):
+        ended = mark in said
+        assert answer.ended is ended
+        assert list(answer.tokens) == (said[: said.index(mark)] if ended else said)
+
+
+def test_what_was_kept_is_what_would_have_been_read(model: Any) -> None:
+    """Go on from the kept beginning, from half of it, and from nothing: the same words."""
+    first = write(model, [Request(p, 6) for p in prompts()], greedy, frozenset())
+    longer = [(*p, *a.tokens, *range(40, 52)) for p, a in zip(prompts(), first, strict=True)]
+    for share in (1.0, 0.5, 0.0):
+        requests = []
+        for tokens, answer in zip(longer, first, strict=True):
+            count = int(share * len(answer.kept.tokens))
+            layers = tuple((k[:, :count], v[:, :count]) for k, v in answer.kept.layers)
+            kept = Kept(answer.kept.tokens[:count], layers) if count else None
+            requests.append(Request(tokens, 8, kept))
+        answers = write(model, requests, greedy, frozenset())
+        assert [list(a.tokens) for a in answers] == [alone(model, t, 8) for t in longer]
+
+
+def test_the_kept_part_matches_its_tokens(model: Any) -> None:
+    for answer in write(model, [Request(p, 6) for p in prompts()], greedy, frozenset()):
+        assert all(
+            k.shape[1] == v.shape[1] == len(answer.kept.tokens) for k, v in answer.kept.layers
+        )
+
+
+def test_memory_gives_only_what_two_prompts_share_and_never_the_last_token(model: Any) -> None:
+    (kept,) = [a.kept for a in write(model, [Request((5, 6, 7, 8), 3)], greedy, frozenset())]
+    memory = Memory(1 << 20)
+    memory.keep(b"talk", kept)
+    assert memory.find(b"other", (5, 6)) is None
+    assert memory.find(b"talk", (9, 6, 7)) is None
+    for asked, shared in (((5, 6, 7, 8, 1, 2), 4), ((5, 6, 9, 8), 2), ((5, 6, 7), 2)):
+        found = memory.find(b"talk", asked)
+        assert found is not None
+        assert found.tokens == asked[:shared]
+        assert found.layers[0][0].shape[1] == shared
+
+
+def test_memory_forgets_what_was_not_used_for_longest(model: Any) -> None:
+    kept = write(model, [Request((5, 6, 7), 2)], greedy, frozenset())[0].kept
+    memory = Memory(3 * kept.size)
+    for name in (b"a", b"b", b"c"):
+        memory.keep(name, kept)
+    memory.find(b"a", kept.tokens)
+    memory.keep(b"d", kept)
+    assert memory.find(b"b", kept.tokens) is None
+    assert memory.find(b"a", kept.tokens) is not None
+    assert memory.bytes == 3 * kept.size
+    Memory(1).keep(b"too large", kept)
+
+
+def test_a_model_that_forgets_is_left_to_its_own_loop(model: Any) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    sliding = MistralConfig(
+        vocab_size=50, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=1, sliding_window=8,
+    )  # fmt: skip
+    assert fits(model)
+    assert not fits(MistralForCausalLM(sliding))
+
+
+def test_a_growing_talk_is_read_once_and_branches_share_their_past(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from arrears.models import hf
+
+    read: list[tuple[int, int]] = []
+
+    def counted(model: Any, requests: Any, choose: Any, ends: Any) -> Any:
+        read.extend((len(r.tokens), len(r.found.tokens) if r.found else 0) for r in requests)
+        return write(model, requests, choose, ends)
+
+    monkeypatch.setattr(hf, "write", counted)
+
+    async def talk(keeps: bool) -> list[str]:
+        model = hf.LocalModel(folder, 4)
+        if not keeps:
+            model._memory = Memory(1)
+        messages = [Message(role="system", content="You collect debt.")]
+        said = []
+        for n in range(4):
+            messages.append(Message(role="user", content=f"And then, number {n}?"))
+            warm = Sampling(0.8, seed=n, max_tokens=12)
+            answer, branch = await asyncio.gather(
+                model.answer(messages, warm), model.answer(messages, Sampling(0.8, 77, 9))
+            )
+            said += [answer.text, branch.text]
+            messages.append(Message(role="assistant", content=answer.text))
+        model.close()
+        return said
+
+    kept = asyncio.run(talk(True))
+    anew = [(tokens, found) for tokens, found in read]
+    assert [found > 0 for _, found in anew] == [False] * 2 + [True] * 6
+    # What is left to read is the new message with its marks and the end of the last answer.
+    assert all(tokens - found < 40 for tokens, found in anew[2:])
+    read.clear()
+    assert asyncio.run(talk(False)) == kept
+    assert all(found == 0 for _, found in read)
