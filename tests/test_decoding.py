@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="local models need the extra hf")
 
 from arrears.models.chat import Message, Sampling
-from arrears.models.decoding import Kept, Memory, Request, fits, write
+from arrears.models.decoding import Kept, Memory, Request, Writer, fits, write
 from tests import small_model
 
 
@@ -63,6 +63,21 @@ def test_an_answer_ends_at_a_mark_and_the_others_go_on(model: Any) -> None:
         ended = mark in said
         assert answer.ended is ended
         assert list(answer.tokens) == (said[: said.index(mark)] if ended else said)
+
+
+def test_who_joins_a_batch_on_its_way_is_answered_as_if_alone(model: Any) -> None:
+    asked = dict(enumerate(prompts()))
+    writer, answers = Writer(model, greedy, frozenset()), {}
+    writer.admit({n: Request(asked[n], 4 + 3 * n) for n in (0, 1, 2)})
+    for late in ((3, 4), (5,), (6, 7)):
+        answers.update(writer.run(1))
+        writer.admit({n: Request(asked[n], 4 + 3 * (n % 4)) for n in late})
+    answers.update(writer.run(99))
+    assert writer.live == 0
+    assert set(answers) == set(asked)
+    for n, prompt in asked.items():
+        count = 4 + 3 * (n if n < 3 else n % 4)
+        assert list(answers[n].tokens) == alone(model, prompt, count)
 
 
 def test_what_was_kept_is_what_would_have_been_read(model: Any) -> None:
@@ -131,11 +146,15 @@ def test_a_growing_talk_is_read_once_and_branches_share_their_past(
 
     read: list[tuple[int, int]] = []
 
-    def counted(model: Any, requests: Any, choose: Any, ends: Any) -> Any:
-        read.extend((len(r.tokens), len(r.found.tokens) if r.found else 0) for r in requests)
-        return write(model, requests, choose, ends)
+    admit = Writer.admit
 
-    monkeypatch.setattr(hf, "write", counted)
+    def counted(self: Writer, requests: Any) -> None:
+        read.extend(
+            (len(r.tokens), len(r.found.tokens) if r.found else 0) for r in requests.values()
+        )
+        admit(self, requests)
+
+    monkeypatch.setattr(Writer, "admit", counted)
 
     async def talk(keeps: bool) -> list[str]:
         model = hf.LocalModel(folder, 4)

@@ -27,7 +27,6 @@ from arrears.errors import (
 from arrears.training.fit import base, checkpoints
 from arrears.training.fit.data import read_data
 from arrears.training.fit.estimate import estimate, shapes
-from arrears.training.fit.folder import FitFolder
 from arrears.training.fit.head import only_learned_words
 from arrears.training.fit.metrics import line_of
 from arrears.training.fit.order import order_of
@@ -490,6 +489,20 @@ def test_a_checkpoint_that_is_not_whole_is_passed_over(
     assert "checkpoint-8 is not whole and is passed over" in capsys.readouterr().err
     assert weights(out) == weights(whole.folder)
     assert [line["step"] for line in lines(out)] == [2, 4, 6, 8]
+
+
+def test_a_kill_after_the_last_step_costs_no_step(shelf: Path, tmp_path: Path) -> None:
+    out, chosen = tmp_path / "out", recipe("sft", max_steps=4)
+    first = train("sft", shelf, out, chosen)
+    before = weights(out)
+    for name in ("training.json", "model.safetensors"):
+        (out / name).unlink()
+    seen: list[int] = []
+    again = train("sft", shelf, out, chosen, progress=lambda step, total: seen.append(step))
+    assert seen == [4]
+    assert weights(out) == before
+    assert again[:5] == first[:5]
+    assert again.loss == first.loss
 
 
 def test_at_most_so_many_checkpoints_are_kept(shelf: Path, tmp_path: Path) -> None:
@@ -964,4 +977,3 @@ def test_a_folder_of_a_training_is_known_by_its_plan(shelf: Path, tmp_path: Path
     (tmp_path / "out" / "fit.json").write_text(json.dumps(plan))
     with pytest.raises(RunMismatch, match="has format version 0"):
         train("sft", shelf, tmp_path / "out")
-    assert FitFolder.__doc__

@@ -2,13 +2,14 @@
 
 A conversation grows at its end only, so what a model made of its beginning (the keys and values of
 every layer) is kept and found again by the next request of the same talk, or of another talk that
-branches off from it. Rows that have said their last word leave the batch.
+branches off from it. Rows that have said their last word leave the batch, and others take their
+place while the rest goes on.
 
 For models whose layers all attend to everything; `fits` tells.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 # Rows are read together as long as at least this share of what is read is not padding.
@@ -46,6 +47,7 @@ class Kept(NamedTuple):
 class Answer(NamedTuple):
     """What was written for a request."""
 
+    request: Request
     tokens: tuple[int, ...]
     """Without the token that ended it."""
     ended: bool
@@ -105,19 +107,18 @@ def fits(model: Any) -> bool:
     return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
 
 
-Choose = Callable[[Sequence[int], Any], Any]
-"""Given which requests still write and their scores (requests, vocabulary): a token each."""
+Choose = Callable[[Sequence[Any], Any], Any]
+"""Given the names of requests and their scores (requests, vocabulary): a token for each."""
 
 
 def write(
     model: Any, requests: Sequence[Request], choose: Choose, ends: frozenset[int]
 ) -> list[Answer]:
-    """The answers to requests, together."""
-    import torch
-
-    with torch.inference_mode():
-        known, scores = _read(model, requests)
-        return _Writing(model, requests, known, choose, ends).all(scores)
+    """The answers to requests, together; `choose` knows each by its place."""
+    writer = Writer(model, choose, ends)
+    writer.admit(dict(enumerate(requests)))
+    found = writer.run(len(requests))
+    return [found[at] for at in range(len(requests))]
 
 
 def _read(model: Any, requests: Sequence[Request]) -> tuple[list[Kept], Any]:
@@ -252,115 +253,144 @@ def _roomy() -> Any:
     return Roomy()
 
 
-class _Writing:
-    """A batch on its way: which rows still write, and where each stands."""
+class _Row:
+    """A request that is being answered."""
 
-    def __init__(
-        self,
-        model: Any,
-        requests: Sequence[Request],
-        known: list[Kept],
-        choose: Choose,
-        ends: frozenset[int],
-    ) -> None:
-        self._model, self._requests, self._choose, self._ends = model, requests, choose, ends
-        self._known = known
-        self._said: list[list[int]] = [[] for _ in requests]
-        self._ended = [False] * len(requests)
-        self._rows: list[int] = []
-        """Which request each row of the cache is."""
+    def __init__(self, name: Hashable, request: Request, kept: Kept) -> None:
+        self.name, self.request, self.kept = name, request, kept
+        self.said: list[int] = []
+        self.ended = False
+
+    @property
+    def length(self) -> int:
+        """Tokens of which keys and values are in `kept`."""
+        return len(self.kept.tokens)
+
+    @property
+    def left(self) -> int:
+        """How many more tokens it may write."""
+        return self.request.limit - len(self.said)
+
+
+class Writer:
+    """A batch that requests may join and leave while it writes."""
+
+    def __init__(self, model: Any, choose: Choose, ends: frozenset[int]) -> None:
+        self._model, self._choose, self._ends = model, choose, ends
+        self._live: list[_Row] = []
+        self._done: dict[Any, Answer] = {}
+        self._packed: list[_Row] = []
+        """The rows of the cache."""
         self._cache: Any = None
         self._past = 0
         """Columns of the cache when it was packed."""
         self._steps = 0
         """Columns since then."""
+        self._mask: Any = None
+        self._lengths: Any = None
 
-    def all(self, scores: Any) -> list[Answer]:
-        """Write until every row has ended or reached its limit."""
+    @property
+    def live(self) -> int:
+        """How many requests are being answered."""
+        return len(self._live)
+
+    def admit(self, requests: Mapping[Any, Request]) -> None:
+        """Read new requests, by name, and write the first token of each."""
         import torch
 
-        device = self._model.device
-        live = list(range(len(self._requests)))
-        tokens = self._chosen(live, scores)
-        live, tokens = self._sift(live, tokens)
-        while live:
-            if self._cache is None or len(live) < _PACK * len(self._rows):
-                self._pack(live)
-            row = {request: at for at, request in enumerate(self._rows)}
-            ids = torch.zeros((len(self._rows), 1), dtype=torch.long)
-            for request, token in zip(live, tokens, strict=True):
-                ids[row[request], 0] = token
-            self._steps += 1
-            output = self._model(
-                input_ids=ids.to(device),
-                attention_mask=self._mask[:, : self._past + self._steps],
-                position_ids=self._lengths + self._steps - 1,
-                past_key_values=self._cache,
-                use_cache=True,
-            )
-            at = torch.tensor([row[request] for request in live], device=device)
-            tokens = self._chosen(live, output.logits[at, -1])
-            live, tokens = self._sift(live, tokens)
-        self._unpack(range(len(self._requests)))
-        return [
-            Answer(tuple(said), ended, kept)
-            for said, ended, kept in zip(self._said, self._ended, self._known, strict=True)
-        ]
+        with torch.inference_mode():
+            known, scores = _read(self._model, list(requests.values()))
+            rows = [
+                _Row(name, request, kept)
+                for (name, request), kept in zip(requests.items(), known, strict=True)
+            ]
+            self._live += self._take_down(rows, scores)
 
-    def _chosen(self, live: Sequence[int], scores: Any) -> list[int]:
-        found: list[int] = self._choose(live, scores).tolist()
+    def run(self, count: int) -> dict[Any, Answer]:
+        """Write until so many answers are there, or nobody writes any more; those answers."""
+        import torch
+
+        with torch.inference_mode():
+            while self._live and len(self._done) < count:
+                self._step()
+        if not self._live:
+            self._packed, self._cache = [], None
+        found, self._done = self._done, {}
         return found
 
-    def _sift(self, live: Sequence[int], tokens: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Take down what was chosen; those who go on."""
-        on: list[int] = []
-        last: list[int] = []
-        for request, token in zip(live, tokens, strict=True):
-            if token in self._ends:
-                self._ended[request] = True
-                continue
-            self._said[request].append(token)
-            if len(self._said[request]) < self._requests[request].limit:
-                on.append(request)
-                last.append(token)
-        return on, last
+    def drop(self) -> None:
+        """Forget everybody who is being answered."""
+        self._live, self._done, self._packed, self._cache = [], {}, [], None
 
-    def _pack(self, live: Sequence[int]) -> None:
+    def _step(self) -> None:
+        import torch
+
+        packed = {id(row) for row in self._packed}
+        fresh = any(id(row) not in packed for row in self._live)
+        if fresh or len(self._live) < _PACK * len(self._packed) or self._full():
+            self._pack()
+        place = {id(row): at for at, row in enumerate(self._packed)}
+        at = torch.tensor([place[id(row)] for row in self._live])
+        ids = torch.zeros((len(self._packed), 1), dtype=torch.long)
+        ids[at, 0] = torch.tensor([row.said[-1] for row in self._live])
+        self._steps += 1
+        device = self._model.device
+        output = self._model(
+            input_ids=ids.to(device),
+            attention_mask=self._mask[:, : self._past + self._steps],
+            position_ids=self._lengths + self._steps - 1,
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        self._live = self._take_down(self._live, output.logits[at.to(device), -1])
+
+    def _full(self) -> bool:
+        return bool(self._past + self._steps + 1 > self._mask.shape[1])
+
+    def _take_down(self, rows: Sequence[_Row], scores: Any) -> list[_Row]:
+        """A token for each row; the rows that go on."""
+        on: list[_Row] = []
+        tokens = self._choose([row.name for row in rows], scores).tolist()
+        for row, token in zip(rows, tokens, strict=True):
+            row.ended = token in self._ends
+            if not row.ended:
+                row.said.append(token)
+                if row.left:
+                    on.append(row)
+                    continue
+            self._unpack(row)
+            self._done[row.name] = Answer(row.request, tuple(row.said), row.ended, row.kept)
+        return on
+
+    def _pack(self) -> None:
         """A cache of those rows only that still write."""
         import torch
 
-        self._unpack(self._rows)
-        self._rows = list(live)
-        held = [self._known[i] for i in live]
-        lengths = [k.layers[0][0].shape[1] for k in held]
-        self._past, self._steps = max(lengths), 0
-        room = max(self._requests[i].limit - len(self._said[i]) for i in live)
-        self._cache = _cache(
-            self._model, [k.layers for k in held], self._past, min(room, 4 * _GROWS_BY)
-        )
-        mask = torch.ones((len(live), self._past + room + 1), dtype=torch.long)
-        for at, length in enumerate(lengths):
-            mask[at, : self._past - length] = 0
+        for row in self._live:
+            self._unpack(row)
+        self._packed = list(self._live)
+        self._past, self._steps = max(row.length for row in self._live), 0
+        room = min(_GROWS_BY, max(row.left for row in self._live)) + 1
+        layers = [row.kept.layers for row in self._live]
+        self._cache = _cache(self._model, layers, self._past, room)
+        mask = torch.ones((len(self._live), self._past + room), dtype=torch.long)
+        for at, row in enumerate(self._live):
+            mask[at, : self._past - row.length] = 0
         device = self._model.device
         self._mask = mask.to(device)
-        self._lengths = torch.tensor(lengths, device=device)[:, None]
+        self._lengths = torch.tensor([[row.length] for row in self._live], device=device)
 
-    def _unpack(self, rows: Sequence[int]) -> None:
-        """Give each row what was computed for it: its prompt, and of its answer all but the last
-        token (which nothing has followed yet)."""
-        if self._cache is None:
+    def _unpack(self, row: _Row) -> None:
+        """Give a row what was computed for it: its prompt, and of its answer what has been
+        followed by something (the last token has not)."""
+        at = next((at for at, packed in enumerate(self._packed) if packed is row), None)
+        if at is None:
             return
-        for request in rows:
-            if request not in self._rows:
-                continue
-            at = self._rows.index(request)
-            kept = self._known[request]
-            start = self._past - kept.layers[0][0].shape[1]
-            tokens = (*self._requests[request].tokens, *self._said[request])
-            end = start + len(tokens) - (0 if self._ended[request] else 1)
-            end = min(end, self._past + self._steps)
-            layers = tuple(
-                (layer.keys[at, :, start:end].clone(), layer.values[at, :, start:end].clone())
-                for layer in self._cache.layers
-            )
-            self._known[request] = Kept(tokens[: end - start], layers)
+        start = self._past - row.length
+        tokens = (*row.request.tokens, *row.said)[: row.length + self._steps]
+        end = start + len(tokens)
+        layers = tuple(
+            (layer.keys[at, :, start:end].clone(), layer.values[at, :, start:end].clone())
+            for layer in self._cache.layers
+        )
+        row.kept = Kept(tokens, layers)

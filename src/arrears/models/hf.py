@@ -16,12 +16,14 @@ import orjson
 from arrears.errors import ModelError, UsageError
 from arrears.models.budget import Call, CallLog
 from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
-from arrears.models.decoding import Kept, Memory, Request, fits, write
+from arrears.models.decoding import Answer, Memory, Request, Writer, fits, write
 from arrears.models.providers import answer_tokens
 from arrears.models.usage import Usage
 
 _KEEPS = 2 << 30
 """Bytes of what was read before, on a processor; a fifth of a graphics card's memory there."""
+_FINISHED_SHARE = 6
+"""New ones join when one in so many has finished: each joining packs the batch anew."""
 
 
 class _Waiting(NamedTuple):
@@ -29,15 +31,6 @@ class _Waiting(NamedTuple):
     prompt: str
     sampling: Sampling
     answer: "asyncio.Future[Completion]"
-
-
-class _Written(NamedTuple):
-    prompt: int
-    """Tokens of the prompt."""
-    tokens: Sequence[int]
-    """Of the answer, without the one that ended it."""
-    ended: bool
-    kept: Kept | None = None
 
 
 class LocalModel:
@@ -73,12 +66,17 @@ class LocalModel:
         self._ends = _ends_of(model, tokenizer)
         keeps = torch.cuda.mem_get_info()[1] // 5 if device == "cuda" else _KEEPS
         self._memory = Memory(keeps) if fits(model) else None
+        self._noise = _OwnNoise(torch)
+        self._writer = Writer(self._model, self._noise.chosen, self._ends) if self._memory else None
+        self._asked: dict[int, _Waiting] = {}
+        """Who is being answered, by number."""
+        self._next = 0
         self._batch = batch
         self._waiting: list[_Waiting] = []
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="generate")
         self._running: asyncio.Task[None] | None = None
         self.batches: list[int] = []
-        """Sizes of the batches so far."""
+        """How many joined at a time so far."""
 
     async def answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """Queue a conversation and wait for its answer. ModelError where it does not fit."""
@@ -97,17 +95,67 @@ class LocalModel:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
-        while self._waiting:
-            # Whoever is ready to speak in this round of the loop speaks in this batch.
+        while self._waiting or (self._writer is not None and self._writer.live):
+            # Whoever is ready to speak in this round of the loop joins in this round.
             await asyncio.sleep(0)
-            batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
-            await self._answer(batch)
+            if self._writer is None:
+                batch = self._taken(self._batch)
+                await self._answer(batch)
+            else:
+                await self._go_on(self._writer)
+
+    def _taken(self, count: int) -> list[_Waiting]:
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        if taken:
+            self.batches.append(len(taken))
+        return taken
+
+    async def _go_on(self, writer: Writer) -> None:
+        """Let those who wait join those who write, until some have finished."""
+        fresh = self._taken(self._batch - writer.live)
+        names = range(self._next, self._next + len(fresh))
+        self._next += len(fresh)
+        self._asked.update(zip(names, fresh, strict=True))
+        loop = asyncio.get_running_loop()
+        try:
+            done = await loop.run_in_executor(self._worker, self._advance, writer, names)
+        except Exception:
+            # One of them may be the cause: each half of them by itself, down to the one.
+            writer.drop()
+            rest, self._asked = list(self._asked.values()), {}
+            await self._answer(rest)
+            return
+        for name, found in done.items():
+            one = self._asked.pop(name)
+            if one.answer.done():
+                continue
+            if isinstance(found, ModelError):
+                one.answer.set_exception(found)
+            else:
+                one.answer.set_result(found)
+
+    def _advance(self, writer: Writer, names: Sequence[int]) -> dict[int, Completion | ModelError]:
+        requests: dict[int, Request] = {}
+        done: dict[int, Completion | ModelError] = {}
+        for name in names:
+            one = self._asked[name]
+            try:
+                requests[name] = self._request(one)
+            except ModelError as error:
+                done[name] = error
+                continue
+            self._noise.add(name, one)
+        if requests:
+            writer.admit(requests)
+        for name, answer in writer.run(max(1, writer.live // _FINISHED_SHARE)).items():
+            self._noise.drop(name)
+            done[name] = self._completion(self._asked[name], answer)
+        return done
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
         """Answer a batch; one that fails (a prompt too long, no memory) is tried in halves, so that
         only those who cannot be answered go without.
         """
-        self.batches.append(len(batch))
         loop = asyncio.get_running_loop()
         try:
             answers = await loop.run_in_executor(self._worker, self._generate, batch)
@@ -124,42 +172,38 @@ class LocalModel:
                 one.answer.set_result(completion)
 
     def _generate(self, batch: Sequence[_Waiting]) -> list[Completion]:
-        limits = [one.sampling.max_tokens or self._answer_tokens for one in batch]
-        written = (
-            self._all_anew(batch, limits)
-            if self._memory is None
-            else self._from_memory(self._memory, batch, limits)
-        )
-        answers = []
-        for asked, one in zip(batch, written, strict=True):
-            text = self._tokenizer.decode(one.tokens, skip_special_tokens=True)
-            reasoning, said = split_reasoning(text)
-            usage = Usage(one.prompt, len(one.tokens) + one.ended)
-            answers.append(Completion(said, reasoning, usage, not one.ended))
-            if self._memory is not None and one.kept is not None:
-                talk = [*asked.messages, Message(role="assistant", content=said)]
-                self._memory.keep(_name(talk), one.kept)
-        return answers
+        if self._memory is None:
+            return self._all_anew(batch)
+        noise = _OwnNoise(self._torch)
+        for at, one in enumerate(batch):
+            noise.add(at, one)
+        requests = [self._request(one) for one in batch]
+        answers = write(self._model, requests, noise.chosen, self._ends)
+        return [self._completion(one, a) for one, a in zip(batch, answers, strict=True)]
 
-    def _from_memory(
-        self, memory: Memory, batch: Sequence[_Waiting], limits: Sequence[int]
-    ) -> list[_Written]:
-        requests = []
-        texts = self._tokenizer([one.prompt for one in batch], add_special_tokens=False)
-        for one, ids, limit in zip(batch, texts["input_ids"], limits, strict=True):
-            # All but the last message is what this talk, or the one it branched off, has seen.
-            found = memory.find(_name(one.messages[:-1]), ids)
-            requests.append(Request(tuple(ids), min(limit, self._room(len(ids), limit)), found))
-        noise = _OwnNoise(self._torch, batch)
-        answers = write(
-            self._model, requests, lambda live, scores: noise.chosen(live, scores), self._ends
-        )
-        return [
-            _Written(len(r.tokens), a.tokens, a.ended, a.kept)
-            for r, a in zip(requests, answers, strict=True)
-        ]
+    def _request(self, one: _Waiting) -> Request:
+        """A conversation in tokens, with what is known of it. ModelError where it does not fit."""
+        tokens = self._tokenizer(one.prompt, add_special_tokens=False)["input_ids"]
+        limit = self._room(len(tokens), one.sampling.max_tokens or self._answer_tokens)
+        # All but the last message is what this talk, or the one it branched off, has seen.
+        found = self._memory.find(_name(one.messages[:-1]), tokens) if self._memory else None
+        return Request(tuple(tokens), limit, found)
 
-    def _all_anew(self, batch: Sequence[_Waiting], limits: Sequence[int]) -> list[_Written]:
+    def _completion(self, one: _Waiting, answer: Answer) -> Completion:
+        request = answer.request
+        found = len(request.found.tokens) if request.found else 0
+        completion = self._said(answer.tokens, answer.ended, len(request.tokens), found)
+        if self._memory is not None:
+            said = Message(role="assistant", content=completion.text)
+            self._memory.keep(_name([*one.messages, said]), answer.kept)
+        return completion
+
+    def _said(self, tokens: Sequence[int], ended: bool, prompt: int, found: int = 0) -> Completion:
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        reasoning, said = split_reasoning(text)
+        return Completion(said, reasoning, Usage(prompt, len(tokens) + ended, found), not ended)
+
+    def _all_anew(self, batch: Sequence[_Waiting]) -> list[Completion]:
         """For models that forget part of what they read: by their own `generate`."""
         inputs = self._tokenizer(
             [one.prompt for one in batch],
@@ -168,22 +212,26 @@ class LocalModel:
             add_special_tokens=False,
         ).to(self._device)
         width = inputs["input_ids"].shape[1]
+        limits = [one.sampling.max_tokens or self._answer_tokens for one in batch]
+        noise = _OwnNoise(self._torch)
+        for at, one in enumerate(batch):
+            noise.add(at, one)
         with self._torch.inference_mode():
             output = self._model.generate(
                 **inputs,
                 do_sample=False,
                 max_new_tokens=self._room(width, max(limits)),
                 pad_token_id=self._tokenizer.pad_token_id,
-                logits_processor=[_OwnNoise(self._torch, batch)],
+                logits_processor=[noise],
             )
-        written = []
+        answers = []
         for mask, tokens, limit in zip(
             inputs["attention_mask"], output[:, width:].tolist(), limits, strict=True
         ):
             stop = next((i for i, token in enumerate(tokens) if token in self._ends), len(tokens))
             ended = stop < min(limit, len(tokens))
-            written.append(_Written(int(mask.sum()), tokens[: min(stop, limit)], ended))
-        return written
+            answers.append(self._said(tokens[: min(stop, limit)], ended, int(mask.sum())))
+        return answers
 
     def _room(self, width: int, limit: int) -> int:
         """How many tokens can follow a prompt. ModelError where none can."""
@@ -214,29 +262,35 @@ class _OwnNoise:
     nobody who shares its batch, and two messages of it do not draw the same numbers.
     """
 
-    def __init__(self, torch: Any, batch: Sequence[_Waiting]) -> None:
+    def __init__(self, torch: Any) -> None:
         self._torch = torch
-        self._rows: dict[int, tuple[float, Any]] = {}
-        for at, one in enumerate(batch):
-            if one.sampling.temperature > 0:
-                address = f"{one.sampling.seed or 0}\n{one.prompt}".encode()
-                seed = int.from_bytes(blake2b(address, digest_size=7).digest(), "big")
-                generator = torch.Generator(device="cpu")
-                generator.manual_seed(seed)
-                self._rows[at] = (one.sampling.temperature, generator)
+        self._drawn: dict[int, tuple[float, Any]] = {}
+
+    def add(self, name: int, one: _Waiting) -> None:
+        """A row joins."""
+        if one.sampling.temperature > 0:
+            address = f"{one.sampling.seed or 0}\n{one.prompt}".encode()
+            seed = int.from_bytes(blake2b(address, digest_size=7).digest(), "big")
+            generator = self._torch.Generator(device="cpu")
+            generator.manual_seed(seed)
+            self._drawn[name] = (one.sampling.temperature, generator)
+
+    def drop(self, name: int) -> None:
+        """A row leaves."""
+        self._drawn.pop(name, None)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Scores with the noise of the rows that are sampled, for `generate`."""
         del input_ids
         return self._noisy(range(len(scores)), scores)
 
-    def chosen(self, rows: Sequence[int], scores: Any) -> Any:
-        """A token for each of these rows of the batch."""
-        return self._noisy(rows, scores).argmax(-1)
+    def chosen(self, names: Sequence[int], scores: Any) -> Any:
+        """A token for each of these rows."""
+        return self._noisy(names, scores).argmax(-1)
 
-    def _noisy(self, rows: Sequence[int], scores: Any) -> Any:
+    def _noisy(self, names: Sequence[int], scores: Any) -> Any:
         torch = self._torch
-        drawn = [(at, *self._rows[row]) for at, row in enumerate(rows) if row in self._rows]
+        drawn = [(at, *self._drawn[n]) for at, n in enumerate(names) if n in self._drawn]
         if not drawn:
             return scores
         size = scores.shape[-1]

@@ -153,6 +153,7 @@ def row_of(
         "about": {
             "case": weighed.case,
             "turn": moment.number,
+            "collector_prompt": course.wording,
             "margin": round(pair.margin, 6),
             "chosen_reward": pair.chosen.reward,
             "rejected_reward": pair.rejected.reward,

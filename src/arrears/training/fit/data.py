@@ -22,6 +22,8 @@ FORMS: Final[Mapping[Kind, tuple[Form, ...]]] = {
 }
 ABOUT = "about"
 """The one further key that a row may have; nothing of it is trained on."""
+PROMPT: Final = "collector_prompt"
+"""Of what a row is about: how its collector was briefed."""
 _ROLES = ("system", "user", "assistant")
 
 
@@ -36,6 +38,8 @@ class Data(NamedTuple):
     """Where each row stands in the file, from 1."""
     digest: str
     """SHA-256 of the file."""
+    collector_prompt: str = ""
+    """How the collector of all rows was briefed; "" where they do not say."""
 
 
 def read_data(kind: Kind, path: Path) -> Data:
@@ -46,6 +50,7 @@ def read_data(kind: Kind, path: Path) -> Data:
         raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
     form: Form | None = None
     rows, lines = [], []
+    briefed: dict[str, int] = {}
     for number, line in enumerate(raw.split(b"\n"), 1):
         if not line.strip():
             continue
@@ -62,9 +67,24 @@ def read_data(kind: Kind, path: Path) -> Data:
         _check(form, row, path, number)
         rows.append({key: row[key] for key in KEYS[form]})
         lines.append(number)
+        briefed.setdefault(_briefed(row), number)
     if form is None:
         raise BrokenFile(path, f"holds no rows; a row is {_either(kind)}")
-    return Data(path, form, rows, lines, sha256(raw).hexdigest())
+    if len(briefed) > 1:
+        one, other = list(briefed)[:2]
+        raise BrokenFile(
+            path,
+            f"was briefed with {other or 'an unknown prompt'}, the rows before it with "
+            f"{one or 'an unknown one'}; a model can keep to one {PROMPT} only",
+            briefed[other],
+            f"{ABOUT}.{PROMPT}",
+        )
+    return Data(path, form, rows, lines, sha256(raw).hexdigest(), *briefed)
+
+
+def _briefed(row: Mapping[str, Any]) -> str:
+    about = row.get(ABOUT)
+    return str(about.get(PROMPT, "")) if isinstance(about, Mapping) else ""
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:

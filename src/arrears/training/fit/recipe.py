@@ -29,6 +29,9 @@ class ModelPart(Record):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """In which the weights are loaded and stored. Full training wants float32: a small step is
     lost in bfloat16. With [lora] the base may be bfloat16; the adapter is float32 in any case."""
+    run_dtype: Literal["", "float32", "bfloat16"] = ""
+    """In which the trained model says that it wants to be run (`dtype` in its config.json), where
+    that is not what it is stored in: full weights, run at half the cost."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     """Which attention transformers computes."""
 

@@ -22,7 +22,7 @@ from arrears.training.fit.base import (
 )
 from arrears.training.fit.checkpoints import latest, prune
 from arrears.training.fit.course import Course, Progress, callback_of
-from arrears.training.fit.data import Data, read_data
+from arrears.training.fit.data import PROMPT, Data, read_data
 from arrears.training.fit.dpo import dpo_length, dpo_tokens, dpo_trainer
 from arrears.training.fit.folder import (
     CHECKPOINTS,
@@ -31,10 +31,12 @@ from arrears.training.fit.folder import (
     FitPlan,
     check_place,
     finished,
+    read_json,
     write_json,
 )
 from arrears.training.fit.head import only_learned_words
 from arrears.training.fit.lora import ADAPTER, save_merged
+from arrears.training.fit.memory import keep_freed_memory
 from arrears.training.fit.metrics import last_line
 from arrears.training.fit.recipe import Kind, Recipe
 from arrears.training.fit.record import inherited, record_of
@@ -102,6 +104,7 @@ def prepare(model: Path, data: Data, recipe: Recipe, checkpoints: Path) -> Prepa
     """
     quiet()
     check_devices()
+    keep_freed_memory()
     base, tokenizer = open_base(model, recipe)
     caches = getattr(base.config, "use_cache", True)
     build = sft_trainer if recipe.kind == "sft" else dpo_trainer
@@ -207,7 +210,7 @@ def _train(
             digests=digests,
             data=rows,
             laid=ready.laid,
-            about=inherited(model, about or {}),
+            about=inherited(model, {**_briefing(rows), **(about or {})}),
         ),
         "steps": course.steps,
         "tokens": int(ready.trainer.state.num_input_tokens_seen),
@@ -227,6 +230,11 @@ def _train(
     return record
 
 
+def _briefing(rows: Data) -> dict[str, str]:
+    """What the rows say of the prompt that goes with them."""
+    return {PROMPT: rows.collector_prompt} if rows.collector_prompt else {}
+
+
 def _save(ready: Prepared, out: Path, recipe: Recipe, merge: bool) -> None:
     """Write the model, its tokenizer and its adapter."""
     ready.model.config.use_cache = ready.caches
@@ -241,6 +249,13 @@ def _save(ready: Prepared, out: Path, recipe: Recipe, merge: bool) -> None:
             ready.trainer.processing_class.save_pretrained(out)
     if rank() == 0:
         (out / _ARGUMENTS).unlink(missing_ok=True)
+        if recipe.model.run_dtype and (recipe.lora is None or merge):
+            _say_dtype(out / "config.json", recipe.model.run_dtype)
+
+
+def _say_dtype(config: Path, dtype: str) -> None:
+    """What the weights are to be run in, where that is not what they are stored in."""
+    write_json(config, {**(read_json(config) or {}), "dtype": dtype})
 
 
 def _result(out: Path, recipe: Recipe, merge: bool) -> Path:

@@ -47,7 +47,8 @@ class Talk(NamedTuple):
         """As the trainer reads it: the briefing is the short one."""
         briefing = Briefing(style_of(self.debtor), "short")
         talk = conversation(self.dialogue.turns, self.debtor.background, briefing)
-        return {"messages": talk, "about": {"case": self.dialogue.case}}
+        about = {"case": self.dialogue.case, "collector_prompt": briefing.wording}
+        return {"messages": talk, "about": about}
 
 
 def talks(mix: Mix, seed: int) -> Iterator[Talk]:

@@ -46,7 +46,8 @@ class Whole(NamedTuple):
     sft: Path
     model: Path
     """The last round's."""
-    rounds: tuple[Path, ...]
+    models: tuple[Path, ...]
+    """Each round's."""
     proof: Path
     """The run folder of both."""
 
@@ -58,18 +59,30 @@ def whole_way(nano: Nano, out: Path, seed: int, bar: Bar | None = None) -> Whole
     same call goes on there.
     """
     bar = bar or (lambda name: silent)
+    sft = talker(nano, out, seed, bar)
+    models = look_ahead(nano, out, seed, sft, bar)
+    return Whole(
+        sft, models[-1] if models else sft, models, prove(nano, out, seed, (sft, *models[-1:]), bar)
+    )
+
+
+def talker(nano: Nano, out: Path, seed: int, bar: Bar) -> Path:
+    """The model that can talk: corpus, random weights and the supervised stage."""
     _begin(nano, out, seed)
     rows = corpus(nano, out, seed, bar)
     base = first_weights(nano, out, seed, rows)
-    sft = learn_to_talk(nano, out, seed, base, rows, bar).folder
-    model, rounds = sft, []
+    return learn_to_talk(nano, out, seed, base, rows, bar).folder
+
+
+def look_ahead(nano: Nano, out: Path, seed: int, policy: Path, bar: Bar) -> tuple[Path, ...]:
+    """The rounds of CFPO from a model that can talk; the model of each."""
+    models: list[Path] = []
     for number in range(1, nano.cfpo.rounds + 1):
-        one = round_of(nano, out, seed, model, number)
-        rounds.append(one.out)
-        settings = Settings(concurrency=AT_ONCE)
-        weighed = weigh_round(one, settings, bar(f"talks of round {number}"))
-        model = learn_round(one, weighed, bar(f"steps of round {number}")).folder
-    return Whole(sft, model, tuple(rounds), prove(nano, out, seed, (sft, model), bar))
+        one = round_of(nano, out, seed, policy, number)
+        weighed = weigh_round(one, Settings(concurrency=AT_ONCE), bar(f"talks of round {number}"))
+        policy = learn_round(one, weighed, bar(f"steps of round {number}")).folder
+        models.append(policy)
+    return tuple(models)
 
 
 def corpus(nano: Nano, out: Path, seed: int, bar: Bar) -> Path:
@@ -108,10 +121,7 @@ def first_weights(nano: Nano, out: Path, seed: int, rows: Path) -> Path:
 def learn_to_talk(nano: Nano, out: Path, seed: int, base: Path, rows: Path, bar: Bar) -> Fitted:
     """The supervised stage."""
     recipe = read_recipe(nano.sft.recipe, (*nano.sft.set, f"training.seed={seed}"))
-    return fit(
-        "sft", base, rows, out / "sft", recipe,
-        about={"collector_prompt": _WORDING}, progress=bar("steps of sft"),
-    )  # fmt: skip
+    return fit("sft", base, rows, out / "sft", recipe, progress=bar("steps of sft"))
 
 
 def people_of(nano: Nano, seed: int, number: int) -> tuple[Debtor, ...]:

@@ -1,0 +1,99 @@
+"""What came out, in sentences that say no more than the figures do."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from arrears.bench.tables import Measure
+from arrears.scoring.unscored import Unscored
+from arrears.training.report.drift import Drift, Place
+from arrears.training.report.paired import Change
+from arrears.training.report.study import Group, Section, Study, Versus
+from arrears.training.report.tables import interval, signed
+
+# What a reader asks first, by the suite's own paper, and how it is called.
+_ASKED: Final = {
+    "dcn": {"RR": "the recovered share of the debt", "reward": "the foresight reward"},
+    "": {"CR": "CR", "US": "satisfaction (rubric)", "reward": "the foresight reward"},
+}
+_GIVEN: Final = {
+    "discount": "discount without need, over agreements that hold,",
+    "months": "months without need, over agreements that hold,",
+    "ruin": "the share of agreements that the debtor cannot keep",
+}
+_SURE: Final = 0.05
+_FORM: Final = {"format": "the share of talks without an unreadable message of the collector"}
+
+
+def lead(study: Study) -> list[str]:
+    """The answer, a sentence for each suite and each collector after."""
+    found = []
+    for section, versus in _each(study):
+        asked = _ASKED.get(section.suite, _ASKED[""])
+        found.append(f"{_place(study, section, versus)}{_clauses(versus.main, asked)}.")
+    return found
+
+
+def who(study: Study) -> str:
+    """What was compared with what."""
+    compared = study.compared
+    after = ", ".join(line.name for line in compared.after)
+    people = sum(len({key.debtor for key in s.keys}) for s in study.sections)
+    talks = sum(len(s.keys) for s in study.sections)
+    times = f", {talks:,} talks each" if talks != people else ""
+    return f"Before: {compared.before.name}. After: {after}. The same {people:,} debtors{times}."
+
+
+def findings(study: Study, drifts: Mapping[Place, Drift | Unscored]) -> list[str]:
+    """What a reader looks for next: what is given away, and how far the model has moved."""
+    found = []
+    for section, versus in _each(study):
+        where = _place(study, section, versus)
+        if all(versus.given.changes["ruin"].scored):
+            found += [f"{where}{_clauses(versus.given, {k: v})}." for k, v in _GIVEN.items()]
+        if versus.main.changes["format"].clear:
+            found.append(f"{where}{_clauses(versus.main, _FORM)}.")
+        drift = drifts[versus.name, section.suite, section.seat]
+        if isinstance(drift, Drift):
+            found.append(
+                f"On {section.title}, {versus.name} has moved {drift.kl:.2f} nats a message from "
+                f"{study.compared.before.name} ({drift.low:.2f} to {drift.high:.2f})."
+            )
+    return found
+
+
+def moved(name: str, measure: Measure, change: Change) -> str:
+    """One figure's change as a clause.
+
+    It rose or fell only where the interval leaves out zero and the permutation, which fewer than
+    six debtors cannot convince, agrees.
+    """
+    if change.difference is None:
+        return f"{name} could not be compared"
+    unit = " points" if measure.percent else ""
+    if not (change.clear and change.p is not None and change.p < _SURE):
+        if change.low == change.high == 0:
+            return f"{name} did not change"
+        gap, ends = signed(measure, change.difference), interval(measure, change, " to ")
+        sure = f"95 % interval {ends}" if ends else "of one debtor"
+        return f"{name} did not change measurably ({gap}{unit}, {sure})"
+    rose = change.difference > 0
+    sizes = [abs(x) for x in (change.difference, change.low, change.high) if x is not None]
+    size, *ends_of = (signed(measure, x).lstrip("+") for x in sizes)
+    low, high = ends_of if rose else reversed(ends_of)
+    return f"{name} {'rose' if rose else 'fell'} by {size}{unit} ({low} to {high})"
+
+
+def _each(study: Study) -> Iterator[tuple[Section, Versus]]:
+    for section in study.sections:
+        for versus in section.versus:
+            yield section, versus
+
+
+def _place(study: Study, section: Section, versus: Versus) -> str:
+    """Where a sentence holds, if it does not hold everywhere."""
+    return f"On {section.title}" + (f", {versus.name}: " if len(study.compared.after) > 1 else ": ")
+
+
+def _clauses(group: Group, names: Mapping[str, str]) -> str:
+    measures = {m.key: m for m in group.measures}
+    return "; ".join(moved(name, measures[key], group.changes[key]) for key, name in names.items())
