@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test lint suites clean
+.PHONY: bench test lint nano suites clean
 
 # Both suites' test splits, the four built-in collectors, one report.
 bench: .venv/ready
@@ -13,6 +13,11 @@ bench: .venv/ready
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# A small collector from random weights to the proof: runs/nano. Interrupted, it goes on there.
+nano: .venv/ready-train
+	$(BIN)/arrears train nano --out runs/nano
+	$(BIN)/arrears train report runs/nano/proof --out runs/nano/training.html
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check .
@@ -28,6 +33,17 @@ lint: .venv/ready-dev
 
 .venv/ready-dev: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# llama.cpp, for the tests of `export gguf`, which are skipped without it. Compiles some minutes.
+# Portable: built for the machine's own processor it crashes where a hypervisor hides part of it.
+.venv/ready-llamacpp: .venv/ready-dev
+	CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF" CMAKE_BUILD_PARALLEL_LEVEL=2 \
+	    $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[llamacpp]'
+	touch $@
+
+.venv/ready-train: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	touch $@
 
 # The shipped test splits, made again from debtors/data; prints their SHA-256.

@@ -24,8 +24,6 @@ from typing import Any
 
 import orjson
 
-from arrears.training.fit.memory import keep_freed_memory
-
 BATCH, MICRO = 16, 4
 
 
@@ -35,7 +33,6 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--talks", type=int, default=96)
     chosen = parser.parse_args()
-    keep_freed_memory()
     talks, pairs = rows(chosen.talks)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

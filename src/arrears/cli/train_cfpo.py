@@ -52,7 +52,9 @@ _RUBRIC = "scripted/rubric"
 @click.option("--without", type=click.Choice(["filter", "simulation"]), help="An ablation.")
 @click.option("--temperature", type=click.FloatRange(0, 2, min_open=True), default=1.0,
               show_default=True, help="Of the policy.")  # fmt: skip
-@click.option("--collector-prompt", type=click.Choice(WORDINGS),
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Of one message of a model.")
+@click.option(
+    "--collector-prompt", type=click.Choice(WORDINGS),
               help="Default: as the model's training.json says, else full.")  # fmt: skip
 @click.option("--recipe", default="debtgpt", show_default=True,
               help="How each round is learnt: a shipped recipe or a FILE.toml.")  # fmt: skip
@@ -83,6 +85,7 @@ def cfpo(
     weights: str,
     without: str | None,
     temperature: float,
+    max_tokens: int | None,
     collector_prompt: Wording | None,
     recipe: str,
     changes: tuple[str, ...],
@@ -124,7 +127,7 @@ def cfpo(
             moments=moments, candidates=candidates, keep=keep, playouts=playouts, judge=judge,
             experience=experience, temperature=temperature, w_agreement=w_agreement,
             w_experience=w_experience, without=without or "", mandate=parse_mandate(limits),
-            max_turns=max_turns, lang=lang, wording=wording,
+            max_turns=max_turns, lang=lang, wording=wording, max_tokens=max_tokens,
         )  # fmt: skip
         one = Round(course, people, Choice(margin, pairs), chosen, out / f"round-{number}")
         check(course, settings)

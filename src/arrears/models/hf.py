@@ -44,12 +44,14 @@ class LocalModel:
         try:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise UsageError(
                 f"hf/… needs torch and transformers ({error.name} is missing); "
                 "pip install 'arrears[hf]'"
             ) from None
         self._torch: Any = torch
+        disable_progress_bar()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(path, padding_side="left")
@@ -295,7 +297,9 @@ class _OwnNoise:
             return scores
         size = scores.shape[-1]
         uniform = torch.stack([torch.rand(size, generator=g) for _, _, g in drawn])
-        noise = -torch.log(-torch.log(uniform.clamp_min(1e-20)).clamp_min(1e-20))
+        # Gumbel: the minus of a logarithm, twice. (A minus binds looser than a method's dot.)
+        flat = torch.log(uniform.clamp_min(1e-20)).neg().clamp_min(1e-20)
+        noise = torch.log(flat).neg()
         places = torch.tensor([at for at, _, _ in drawn], device=scores.device)
         heat = torch.tensor([t for _, t, _ in drawn], device=scores.device)[:, None]
         scores = scores.float()

@@ -51,6 +51,8 @@ class Course(Record):
     """Marks how whole talks felt: a model, or `scripted/rubric`."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
     """Of the policy; at 0 all candidates would be the same message."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Of one message; None: 1,024, and 4,096 for models that reason first."""
     debtor_temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Of a model in the debtor's seat."""
     w_agreement: Annotated[float, Field(ge=0)] = 0.5

@@ -189,7 +189,7 @@ async def _everybody(
     async with Backends(settings, log) as models:
         seating = Seating(
             course.seed, course.mandate, course.max_turns, course.lang, course.temperature,
-            models=models, wordings={course.policy: course.wording},
+            course.max_tokens, models=models, wordings={course.policy: course.wording},
         )  # fmt: skip
         mind = None
         if course.experience != RUBRIC:

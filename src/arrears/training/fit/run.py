@@ -36,7 +36,6 @@ from arrears.training.fit.folder import (
 )
 from arrears.training.fit.head import only_learned_words
 from arrears.training.fit.lora import ADAPTER, save_merged
-from arrears.training.fit.memory import keep_freed_memory
 from arrears.training.fit.metrics import last_line
 from arrears.training.fit.recipe import Kind, Recipe
 from arrears.training.fit.record import inherited, record_of
@@ -104,7 +103,6 @@ def prepare(model: Path, data: Data, recipe: Recipe, checkpoints: Path) -> Prepa
     """
     quiet()
     check_devices()
-    keep_freed_memory()
     base, tokenizer = open_base(model, recipe)
     caches = getattr(base.config, "use_cache", True)
     build = sft_trainer if recipe.kind == "sft" else dpo_trainer

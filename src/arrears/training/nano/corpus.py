@@ -7,6 +7,7 @@ preference optimisation to find out.
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from pydantic import Field
@@ -16,7 +17,7 @@ from arrears.agents.seating import Place, Seating
 from arrears.debtors.record import Debtor, Record
 from arrears.debtors.suites import load_suite
 from arrears.dialogue.loop import negotiate
-from arrears.dialogue.record import Dialogue
+from arrears.dialogue.record import Dialogue, Turn
 from arrears.rng import rng_for
 from arrears.terms import Mandate
 from arrears.training.conversations import Briefing, conversation
@@ -27,7 +28,7 @@ DEBTOR_SEAT: Final = "scripted/debtor"
 class Mix(Record):
     """Which talks, and how many of each."""
 
-    talks: int = Field(default=6000, ge=1)
+    talks: int = Field(default=4000, ge=1)
     """In all."""
     suites: dict[str, float] = Field(default_factory=lambda: {"debtbench": 2.0, "dcn": 1.0})
     """Where the debtors come from, by weight; always from the training split."""
@@ -46,9 +47,17 @@ class Talk(NamedTuple):
     def row(self) -> dict[str, Any]:
         """As the trainer reads it: the briefing is the short one."""
         briefing = Briefing(style_of(self.debtor), "short")
-        talk = conversation(self.dialogue.turns, self.debtor.background, briefing)
+        turns = [_brief(turn) for turn in self.dialogue.turns]
+        talk = conversation(turns, self.debtor.background, briefing)
         about = {"case": self.dialogue.case, "collector_prompt": briefing.wording}
         return {"messages": talk, "about": about}
+
+
+def _brief(turn: Turn) -> Turn:
+    """Of a built-in collector's thoughts what it heard. The rest says strategy and acts over
+    again, and every word costs time."""
+    heard = turn.thoughts.partition(";")[0]
+    return replace(turn, thoughts=f"{heard}." if heard else "")
 
 
 def talks(mix: Mix, seed: int) -> Iterator[Talk]:

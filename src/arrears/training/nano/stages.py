@@ -25,6 +25,7 @@ from arrears.models.backends import Settings
 from arrears.rng import rng_for
 from arrears.training.cfpo.rounds import Round, course_of, learn_round, weigh_round
 from arrears.training.cfpo.run import Choice
+from arrears.training.fit.base import quiet
 from arrears.training.fit.recipe import read_recipe
 from arrears.training.fit.run import Fitted, fit
 from arrears.training.nano.corpus import talks
@@ -34,6 +35,8 @@ from arrears.training.nano.tokenizer import train_tokenizer
 
 AT_ONCE = 64
 """Messages that nano writes together."""
+LONGEST: Final = 256
+"""Tokens of a message. The longest of the corpus has 150; a model that cannot stop is stopped."""
 _WORDING: Final = "short"
 
 Bar = Callable[[str], Progress]
@@ -105,6 +108,7 @@ def first_weights(nano: Nano, out: Path, seed: int, rows: Path) -> Path:
     """Tokenizer and random weights."""
     base = out / "base"
     if not (base / "config.json").exists():
+        quiet()
         texts = (
             message["content"]
             for line in rows.read_bytes().splitlines()
@@ -146,6 +150,7 @@ def round_of(nano: Nano, out: Path, seed: int, model: Path, number: int) -> Roun
         temperature=part.temperature,
         without=part.without,
         wording=_WORDING,
+        max_tokens=LONGEST,
     )  # fmt: skip
     recipe = read_recipe(part.recipe, (*part.set, f"training.seed={seed}"))
     choice = Choice(part.margin, part.pairs)
@@ -157,7 +162,7 @@ def prove(nano: Nano, out: Path, seed: int, models: Sequence[Path], bar: Bar) ->
     debtors = load_suite(nano.proof.suite, "test")[: nano.proof.debtors]
     populations: dict[str, tuple[Debtor, ...]] = {nano.proof.suite: debtors}
     collectors = tuple(dict.fromkeys(f"hf/{model}" for model in models))
-    plan = make_plan(populations, collectors=collectors, seed=seed)
+    plan = make_plan(populations, collectors=collectors, seed=seed, max_tokens=LONGEST)
     path = out / "proof"
     run(
         plan, populations, path,

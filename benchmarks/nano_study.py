@@ -1,0 +1,81 @@
+"""nano over seeds, with both ablations of CFPO: the figures of docs/experiments.md.
+
+    python -m benchmarks.nano_study --out runs/study [--seeds 1,2,3] [--debtors 1000]
+
+For each seed: the shipped recipe from random weights; from the same model that can talk, CFPO
+without the filter and without the simulation; then all of them, the model before too, against the
+same test debtors of debtbench. Each stage is resumed where it was stopped; a table is printed for
+each seed that is done. Some two hours a seed on two cores.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from arrears.bench.run import Progress
+from arrears.bench.stored import StoredRun, open_run
+from arrears.bench.terminal import RunProgress
+from arrears.training.nano.recipe import read_nano
+from arrears.training.nano.stages import look_ahead, prove, talker
+from arrears.training.report.lines import compared
+from arrears.training.report.study import study_of
+
+ABLATIONS = ("filter", "simulation")
+FIGURES = ("format", "SR", "AT", "CR", "US", "reward", "quality", "experience")
+
+
+def main() -> None:
+    """Run what is owed and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--debtors", type=int, default=1000)
+    parser.add_argument("--set", dest="settings", action="append", default=[])
+    chosen = parser.parse_args()
+    for seed in map(int, chosen.seeds.split(",")):
+        print(f"\nseed {seed}")
+        for line in one_seed(seed, chosen.out / f"seed-{seed}", chosen.debtors, chosen.settings):
+            print(line, flush=True)
+
+
+def one_seed(seed: int, out: Path, debtors: int, settings: Sequence[str]) -> Iterator[str]:
+    """Everything of one seed; the lines of its table."""
+    with ExitStack() as bars:
+
+        def bar(name: str) -> Progress:
+            bars.close()
+            return bars.enter_context(RunProgress(f"{name} (seed {seed})"))
+
+        nano = read_nano(None, (*settings, f"proof.debtors={debtors}"))
+        sft = talker(nano, out, seed, bar)
+        models = [sft, *look_ahead(nano, out, seed, sft, bar)]
+        for part in ABLATIONS:
+            other = read_nano(None, (*settings, f"cfpo.without={part}"))
+            models += look_ahead(other, out / f"without-{part}", seed, sft, bar)[-1:]
+        proof = prove(nano, out, seed, models, bar)
+    yield from table([open_run(proof)])
+
+
+def table(runs: Sequence[StoredRun]) -> Iterator[str]:
+    """Before, and each model after with its paired difference."""
+    study = study_of(compared(runs, None, ()))
+    for section in study.sections:
+        for versus in section.versus:
+            yield f"  {versus.name}"
+            for key, change in versus.main.changes.items():
+                if key in FIGURES:
+                    yield f"    {key:<10} {told(change)}"
+
+
+def told(change: Any) -> str:
+    """A change in a line."""
+    return (
+        f"{change.before:.3f} -> {change.after:.3f}  {change.difference:+.3f} "
+        f"({change.low:+.3f} to {change.high:+.3f})"
+    )
+
+
+if __name__ == "__main__":
+    main()
