@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch", reason="local models need the extra hf")
 
+from arrears.models import attention
 from arrears.models.chat import Message, Sampling
 from arrears.models.decoding import Kept, Memory, Request, Writer, fits, write
 from tests import small_model
@@ -19,8 +20,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_model.build(tmp_path_factory.mktemp("small"))
 
 
+@pytest.fixture(scope="module", params=["sdpa", "ragged"])
+def model(folder: Path, request: pytest.FixtureRequest) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    assert request.param == "sdpa" or attention.use(model)
+    return model
+
+
 @pytest.fixture(scope="module")
-def model(folder: Path) -> Any:
+def plain(folder: Path) -> Any:
+    """The same model as transformers runs it."""
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(folder).eval()
@@ -35,28 +46,28 @@ def greedy(_: object, scores: Any) -> Any:
     return scores.argmax(-1)
 
 
-def alone(model: Any, prompt: tuple[int, ...], count: int) -> list[int]:
+def alone(plain: Any, prompt: tuple[int, ...], count: int) -> list[int]:
     """By the library's own loop."""
     import torch
 
-    out = model.generate(
+    out = plain.generate(
         torch.tensor([prompt]), do_sample=False, max_new_tokens=count, min_new_tokens=count,
         eos_token_id=None,
     )  # fmt: skip
     return out[0, len(prompt) :].tolist()  # type: ignore[no-any-return]
 
 
-def test_many_prompts_of_unlike_length_are_answered_as_each_alone(model: Any) -> None:
+def test_many_prompts_of_unlike_length_are_answered_as_each_alone(model: Any, plain: Any) -> None:
     limits = [3, 20, 1, 9, 14, 20, 5, 12]
     requests = [Request(p, limit) for p, limit in zip(prompts(), limits, strict=True)]
     answers = write(model, requests, greedy, frozenset())
     for request, answer in zip(requests, answers, strict=True):
-        assert list(answer.tokens) == alone(model, request.tokens, request.limit)
+        assert list(answer.tokens) == alone(plain, request.tokens, request.limit)
         assert not answer.ended
 
 
-def test_an_answer_ends_at_a_mark_and_the_others_go_on(model: Any) -> None:
-    free = [alone(model, p, 12) for p in prompts()]
+def test_an_answer_ends_at_a_mark_and_the_others_go_on(model: Any, plain: Any) -> None:
+    free = [alone(plain, p, 12) for p in prompts()]
     mark = free[2][4]
     answers = write(model, [Request(p, 12) for p in prompts()], greedy, frozenset({mark}))
     for said, answer in zip(free, answers, strict=True):
@@ -65,7 +76,7 @@ def test_an_answer_ends_at_a_mark_and_the_others_go_on(model: Any) -> None:
         assert list(answer.tokens) == (said[: said.index(mark)] if ended else said)
 
 
-def test_who_joins_a_batch_on_its_way_is_answered_as_if_alone(model: Any) -> None:
+def test_who_joins_a_batch_on_its_way_is_answered_as_if_alone(model: Any, plain: Any) -> None:
     asked = dict(enumerate(prompts()))
     writer, answers = Writer(model, greedy, frozenset()), {}
     writer.admit({n: Request(asked[n], 4 + 3 * n) for n in (0, 1, 2)})
@@ -77,10 +88,10 @@ def test_who_joins_a_batch_on_its_way_is_answered_as_if_alone(model: Any) -> Non
     assert set(answers) == set(asked)
     for n, prompt in asked.items():
         count = 4 + 3 * (n if n < 3 else n % 4)
-        assert list(answers[n].tokens) == alone(model, prompt, count)
+        assert list(answers[n].tokens) == alone(plain, prompt, count)
 
 
-def test_what_was_kept_is_what_would_have_been_read(model: Any) -> None:
+def test_what_was_kept_is_what_would_have_been_read(model: Any, plain: Any) -> None:
     """Go on from the kept beginning, from half of it, and from nothing: the same words."""
     first = write(model, [Request(p, 6) for p in prompts()], greedy, frozenset())
     longer = [(*p, *a.tokens, *range(40, 52)) for p, a in zip(prompts(), first, strict=True)]
@@ -92,7 +103,7 @@ def test_what_was_kept_is_what_would_have_been_read(model: Any) -> None:
             kept = Kept(answer.kept.tokens[:count], layers) if count else None
             requests.append(Request(tokens, 8, kept))
         answers = write(model, requests, greedy, frozenset())
-        assert [list(a.tokens) for a in answers] == [alone(model, t, 8) for t in longer]
+        assert [list(a.tokens) for a in answers] == [alone(plain, t, 8) for t in longer]
 
 
 def test_the_kept_part_matches_its_tokens(model: Any) -> None:

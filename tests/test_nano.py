@@ -39,7 +39,7 @@ def test_the_shipped_recipe_is_the_one_in_code_where_it_says_nothing_else() -> N
     assert shipped.shape == Shape()
     assert shipped.mix == Mix()
     assert shipped.cfpo.rounds >= 2
-    parameters = 4096 * 384 + 4 * (2 * 384 * 384 + 2 * 384 * 64 + 3 * 384 * 1024)
+    parameters = 4096 * 384 + 4 * (2 * 384 * 384 + 2 * 384 * 128 + 3 * 384 * 1024)
     assert 5_000_000 < parameters < 10_000_000
 
 

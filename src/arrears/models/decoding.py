@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from arrears.models.attention import NAME, Span, spans_of
+
 # Rows are read together as long as at least this share of what is read is not padding.
 _DENSE = 0.6
 _READ_AT_ONCE = 16_384
@@ -288,6 +290,8 @@ class Writer:
         """Columns since then."""
         self._mask: Any = None
         self._lengths: Any = None
+        self._spans: tuple[Span, ...] = ()
+        self._ragged = model.config._attn_implementation == NAME
 
     @property
     def live(self) -> int:
@@ -341,6 +345,7 @@ class Writer:
             position_ids=self._lengths + self._steps - 1,
             past_key_values=self._cache,
             use_cache=True,
+            **({"spans": self._spans} if self._ragged else {}),
         )
         self._live = self._take_down(self._live, output.logits[at.to(device), -1])
 
@@ -368,6 +373,7 @@ class Writer:
 
         for row in self._live:
             self._unpack(row)
+        self._live.sort(key=lambda row: -row.length)
         self._packed = list(self._live)
         self._past, self._steps = max(row.length for row in self._live), 0
         room = min(_GROWS_BY, max(row.left for row in self._live)) + 1
@@ -376,6 +382,7 @@ class Writer:
         mask = torch.ones((len(self._live), self._past + room), dtype=torch.long)
         for at, row in enumerate(self._live):
             mask[at, : self._past - row.length] = 0
+        self._spans = spans_of([self._past - row.length for row in self._live])
         device = self._model.device
         self._mask = mask.to(device)
         self._lengths = torch.tensor([[row.length] for row in self._live], device=device)

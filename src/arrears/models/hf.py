@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from arrears.errors import ModelError, UsageError
+from arrears.models import attention
 from arrears.models.budget import Call, CallLog
 from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
 from arrears.models.decoding import Answer, Memory, Request, Writer, fits, write
@@ -68,6 +69,8 @@ class LocalModel:
         self._ends = _ends_of(model, tokenizer)
         keeps = torch.cuda.mem_get_info()[1] // 5 if device == "cuda" else _KEEPS
         self._memory = Memory(keeps) if fits(model) else None
+        if self._memory:
+            attention.use(model)
         self._noise = _OwnNoise(torch)
         self._writer = Writer(self._model, self._noise.chosen, self._ends) if self._memory else None
         self._asked: dict[int, _Waiting] = {}

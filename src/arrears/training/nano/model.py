@@ -23,8 +23,8 @@ class Shape(Record):
     layers: int = Field(default=4, ge=1)
     heads: int = Field(default=6, ge=1)
     """Of the queries."""
-    kv_heads: int = Field(default=1, ge=1)
-    """Of keys and values: what has to be read back for every token that is written."""
+    kv_heads: int = Field(default=2, ge=1)
+    """Of keys and values, which have to be read back for every token that is written."""
     head_dim: int = Field(default=64, ge=2)
     """Width of a head."""
     context: int = Field(default=4096, ge=64)
