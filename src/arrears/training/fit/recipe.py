@@ -59,7 +59,7 @@ class TrainingPart(Record):
     batch: Count = 16
     """Rows of one optimizer step, over all devices and accumulated passes."""
     micro_batch: Count | None = None
-    """Rows of one pass on one device; without it, the whole batch at once."""
+    """Most rows of one pass on one device; without it, the whole batch at once."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     """At the top of the schedule."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
@@ -100,7 +100,8 @@ class TrainingPart(Record):
 
         UsageError where the batch cannot be split evenly.
         """
-        micro = self.micro_batch or max(1, self.batch // processes)
+        share = max(1, self.batch // processes)
+        micro = min(self.micro_batch or share, share)
         if self.batch % (micro * processes):
             raise UsageError(
                 f"training.batch = {self.batch} cannot be split into passes of {micro} rows on "
