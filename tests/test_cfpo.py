@@ -260,6 +260,23 @@ def test_ablations(tmp_path: Path) -> None:
     assert all(json.loads(row)["about"]["chosen_reward"] is None for row in rows)
 
 
+def test_two_ways_of_saying_the_same_are_one_candidate_where_acts_count(tmp_path: Path) -> None:
+    with Stub(mind) as stub:
+        for unlike in ("words", "acts"):
+            weigh_all(course(stub.spec("p"), unlike=unlike), PEOPLE, tmp_path / unlike)
+    words, acts = (
+        {t.case: t.moments[0].candidates for t in read_all(tmp_path / name / "weighed.jsonl")}
+        for name in ("words", "acts")
+    )
+    fewer = 0
+    for case, found in acts.items():
+        kinds = [(c.turn.acts, c.turn.strategy) for c in found]
+        assert len(set(kinds)) == len(kinds)
+        assert set(kinds) == {(c.turn.acts, c.turn.strategy) for c in words[case]}
+        fewer += len(found) < len(words[case])
+    assert fewer
+
+
 def test_faults_change_nothing_and_what_failed_is_told(tmp_path: Path) -> None:
     def unsure(request: Mapping[str, Any]) -> str:
         return (

@@ -52,6 +52,18 @@ _RUBRIC = "scripted/rubric"
 @click.option("--without", type=click.Choice(["filter", "simulation"]), help="An ablation.")
 @click.option("--temperature", type=click.FloatRange(0, 2, min_open=True), default=1.0,
               show_default=True, help="Of the policy.")  # fmt: skip
+@click.option(
+    "--unlike",
+    type=click.Choice(["words", "acts"]),
+    default="words",
+    show_default=True,
+    help="In what two candidates have to differ; acts: in acts or strategy.",
+)
+@click.option(
+    "--playout-temperature",
+    type=click.FloatRange(0, 2),
+    help="Of the policy after a candidate; default: as --temperature.",
+)
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Of one message of a model.")
 @click.option(
     "--collector-prompt", type=click.Choice(WORDINGS),
@@ -86,6 +98,8 @@ def cfpo(
     without: str | None,
     temperature: float,
     max_tokens: int | None,
+    unlike: str,
+    playout_temperature: float | None,
     collector_prompt: Wording | None,
     recipe: str,
     changes: tuple[str, ...],
@@ -128,6 +142,8 @@ def cfpo(
             experience=experience, temperature=temperature, w_agreement=w_agreement,
             w_experience=w_experience, without=without or "", mandate=parse_mandate(limits),
             max_turns=max_turns, lang=lang, wording=wording, max_tokens=max_tokens,
+            unlike=unlike,
+            playout_temperature=temperature if playout_temperature is None else playout_temperature,
         )  # fmt: skip
         one = Round(course, people, Choice(margin, pairs), chosen, out / f"round-{number}")
         check(course, settings)

@@ -11,6 +11,7 @@ from arrears.terms import Mandate
 from arrears.training.reward import YEARLY_RATE, Weights
 
 FORMAT_VERSION: Final = 1
+Unlike = Literal["words", "acts"]
 Without = Literal["", "filter", "simulation"]
 RUBRIC: Final = "scripted/rubric"
 """The built-in judge, of candidate messages and of whole talks."""
@@ -41,6 +42,9 @@ class Course(Record):
     """Turns of each talk at which candidates are weighed (fewer where the talk is shorter)."""
     candidates: Annotated[int, Field(ge=2)] = 6
     """N: messages that the policy writes at a turn."""
+    unlike: Unlike = "words"
+    """In what two candidates have to differ to be two: in their words or acts, or in their acts or
+    strategy. With `acts` nothing is played out to tell two ways of saying the same apart."""
     keep: Annotated[int, Field(ge=2)] = 3
     """K: how many of them pass the coarse filter."""
     playouts: Annotated[int, Field(ge=1)] = 3
@@ -51,6 +55,9 @@ class Course(Record):
     """Marks how whole talks felt: a model, or `scripted/rubric`."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
     """Of the policy; at 0 all candidates would be the same message."""
+    playout_temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """Of the policy after a candidate, while it plays the talk to its end: the lower, the less of
+    a playout is the policy's own whim."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Of one message; None: 1,024, and 4,096 for models that reason first."""
     debtor_temperature: Annotated[float, Field(ge=0, le=2)] = 0.7

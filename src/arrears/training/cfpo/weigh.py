@@ -116,7 +116,7 @@ async def _weighed(table: Table, debtor: Debtor, place: Place, before: Before) -
         *(_candidate(table, debtor, place, before, n) for n in range(1, course.candidates + 1))
     )
     turns = [turn for turn in written if turn is not None]
-    unlike = list({(t.acts, t.dialogue): t for t in turns}.values())
+    unlike = _unlike(course, turns)
     marks: tuple[float, ...] | None = None
     why = ""
     if course.marked and len(unlike) > 1:
@@ -145,6 +145,15 @@ async def _weighed(table: Table, debtor: Debtor, place: Place, before: Before) -
         len(written) - len(turns),
         why,
     )
+
+
+def _unlike(course: Course, turns: Sequence[Turn]) -> list[Turn]:
+    """The first of those that are one candidate, in order."""
+    found: dict[tuple[object, ...], Turn] = {}
+    for turn in turns:
+        what = turn.dialogue if course.unlike == "words" else turn.strategy
+        found.setdefault((turn.acts, what), turn)
+    return list(found.values())
 
 
 def _kept(course: Course, turns: Sequence[Turn], marks: Sequence[float] | None) -> Sequence[int]:
@@ -177,7 +186,11 @@ async def _brought_to(seat: Agent, before: Before, debtor: Debtor, course: Cours
 async def _playout(
     table: Table, debtor: Debtor, place: Place, history: tuple[Turn, ...], number: int, m: int
 ) -> Playout:
-    seating = replace(table.seating, branch=("playout", number, m))
+    seating = replace(
+        table.seating,
+        branch=("playout", number, m),
+        temperature=table.course.playout_temperature,
+    )
     dialogue = await _played(table, debtor, place, seating, history)
     reward = await _rewarded(table, dialogue, debtor, place)
     experience = None if isinstance(reward.experience, Unscored) else reward.experience

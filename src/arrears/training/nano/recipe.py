@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from arrears.debtors.record import Record
 from arrears.errors import BrokenFile, UsageError
-from arrears.training.cfpo.plan import Without
+from arrears.training.cfpo.plan import Unlike, Without
 from arrears.training.nano.corpus import Mix
 from arrears.training.nano.model import Shape
 
@@ -35,6 +35,8 @@ class CfpoPart(Record):
     """Of a round."""
     candidates: Annotated[int, Field(ge=2)] = 6
     """N."""
+    unlike: Unlike = "acts"
+    """In what two of them have to differ."""
     keep: Annotated[int, Field(ge=2)] = 3
     """K."""
     playouts: Count = 3
@@ -47,6 +49,8 @@ class CfpoPart(Record):
     """Most pairs of one turn."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
     """Of the policy while it is weighed."""
+    playout_temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """Of the policy while it plays a talk to its end."""
     without: Without = ""
     """An ablation."""
     recipe: str = "nano-dpo"

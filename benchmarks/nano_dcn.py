@@ -1,0 +1,98 @@
+"""DCN's Table 4 for nano: supervised fine-tuning and DPO on data with and without MADeN.
+
+    python -m benchmarks.nano_dcn runs/nano/sft --out runs/table4 [--seeds 1,2,3]
+
+The model that can talk (and gives too much away) is the base. The talks are those of the built-in
+collectors in their styles, alone (DG) or with MADeN's planner and judge (MAG), with the training
+debtors of dcn; rejected answers are the base's own, under defective prompts. Four models learn from
+437 rows each, and meet the 390 test debtors beside the base.
+"""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from arrears.bench.plan import make_plan
+from arrears.bench.run import Progress, run
+from arrears.bench.stored import open_run
+from arrears.bench.terminal import RunProgress
+from arrears.debtors.suites import load_suite
+from arrears.models.backends import Settings
+from arrears.training.fit.recipe import read_recipe
+from arrears.training.fit.run import fit
+from arrears.training.nano.stages import AT_ONCE, LONGEST
+from arrears.training.rejection.plan import SETS, make_sample_plan
+from arrears.training.rejection.sets import Sample
+from arrears.training.report.lines import compared
+from arrears.training.report.study import study_of
+from benchmarks.nano_study import told
+
+FIGURES = ("SR", "RR", "QRD", "HRD", "CD", "L1D", "L2D", "ATV", "CRI", "DHI", "CCI")
+
+
+def main() -> None:
+    """Run what is owed and print the table of each seed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("base", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--set", dest="settings", action="append", default=[])
+    chosen = parser.parse_args()
+    for seed in map(int, chosen.seeds.split(",")):
+        print(f"\nseed {seed}")
+        for line in one_seed(seed, chosen.base, chosen.out / f"seed-{seed}", chosen.settings):
+            print(line, flush=True)
+
+
+def one_seed(seed: int, base: Path, out: Path, settings: list[str]) -> Iterator[str]:
+    """The four models of one seed against the test debtors."""
+    people = load_suite("dcn", "train")
+    calls = Settings(concurrency=AT_ONCE)
+    models = [base]
+    with ExitStack() as bars:
+
+        def bar(name: str) -> Progress:
+            bars.close()
+            return bars.enter_context(RunProgress(f"{name} (seed {seed})"))
+
+        for name in SETS:
+            kind = "dpo" if name.startswith("dpo") else "sft"
+            plan = make_sample_plan(
+                name,
+                "dcn",
+                people,
+                generator="scripted/typical",
+                weak=f"hf/{base}" if kind == "dpo" else "",
+                wording="short",
+                seed=seed,
+            )
+            with Sample(plan, people, out / name / "data") as sample:
+                sample.play(calls, bar(f"talks of {name}"))
+                sample.draw(calls, bar(f"answers of {name}"))
+            recipe = read_recipe(f"nano-{kind}", (*settings, f"training.seed={seed}"))
+            rows = out / name / "data" / "train.jsonl"
+            done = fit(
+                "dpo" if kind == "dpo" else "sft",
+                base,
+                rows,
+                out / name / "model",
+                recipe,
+                progress=bar(f"steps of {name}"),
+            )
+            models.append(done.folder)
+        populations = {"dcn": load_suite("dcn", "test")}
+        lines = tuple(f"hf/{model}" for model in models)
+        plan_of_all = make_plan(populations, collectors=lines, seed=seed, max_tokens=LONGEST)
+        run(plan_of_all, populations, out / "proof", settings=calls, progress=bar("dialogues"))
+    study = study_of(compared([open_run(out / "proof")], None, ()))
+    for section in study.sections:
+        for versus in section.versus:
+            yield f"  {versus.name}"
+            for key, change in versus.main.changes.items():
+                if key in FIGURES:
+                    yield f"    {key:<10} {told(change)}"
+
+
+if __name__ == "__main__":
+    main()
