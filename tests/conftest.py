@@ -1,8 +1,33 @@
 """What holds for every test, and for every process that a test starts."""
 
+import fcntl
 import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 # Two processes of tests on two cores: threads of linear algebra would only wait for each other, by
 # spinning (docs/experiments.md). Set before numpy or torch is loaded anywhere.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `tests.tiny_model`, trained once for all processes of this run of the tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = shared / "tiny" / "qwen3-tiny"
+    with (shared / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "tiny.done").exists():
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.tiny_model", str(folder)],
+                capture_output=True, text=True,
+                env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"},
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            (shared / "tiny.done").touch()
+    return folder

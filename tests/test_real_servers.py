@@ -22,15 +22,9 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_TH
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trained model's folder, made once for both tests that load it."""
-    folder = tmp_path_factory.mktemp("tiny") / "qwen3-tiny"
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.tiny_model", str(folder)], capture_output=True, text=True,
-        env={**os.environ, **OFFLINE},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder
+def weights(tiny_weights: Path) -> Path:
+    """The trained model's folder."""
+    return tiny_weights
 
 
 @pytest.fixture(scope="module")
