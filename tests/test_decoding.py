@@ -10,7 +10,8 @@ pytest.importorskip("torch", reason="local models need the extra hf")
 
 from arrears.models import attention
 from arrears.models.chat import Message, Sampling
-from arrears.models.decoding import Kept, Memory, Request, Writer, fits, write
+from arrears.models.decoding import Request, Writer, fits, write
+from arrears.models.kept import Kept, Memory
 from tests import small_model
 
 

@@ -46,7 +46,8 @@ def test_the_shipped_recipe_is_the_one_in_code_where_it_says_nothing_else() -> N
 @pytest.mark.parametrize(
     ("setting", "why"),
     [
-        ("rounds=2", "part.key=value"),
+        ("rounds", "key=value"),
+        ("rounds=2", "rounds"),
         ("cfpo.rounds=-1", "greater than or equal to 0"),
         ("cfpo.nothing=1", "cfpo.nothing"),
         ("nothing.at=1", "nothing"),

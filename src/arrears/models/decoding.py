@@ -8,11 +8,11 @@ place while the rest goes on.
 For models whose layers all attend to everything; `fits` tells.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from arrears.models.attention import NAME, Span, spans_of
+from arrears.models.kept import Kept
 
 # Rows are read together as long as at least this share of what is read is not padding.
 _DENSE = 0.6
@@ -29,21 +29,8 @@ class Request(NamedTuple):
     """The prompt."""
     limit: int
     """Most tokens of the answer, at least 1."""
-    found: "Kept | None" = None
+    found: Kept | None = None
     """What is known of a beginning of it."""
-
-
-class Kept(NamedTuple):
-    """What a model made of a beginning."""
-
-    tokens: tuple[int, ...]
-    layers: tuple[tuple[Any, Any], ...]
-    """Keys and values of each layer, shape (heads, tokens, width)."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(t.numel() * t.element_size() for pair in self.layers for t in pair)
 
 
 class Answer(NamedTuple):
@@ -56,49 +43,6 @@ class Answer(NamedTuple):
     """Whether it ended by itself."""
     kept: Kept
     """Of the prompt and the answer."""
-
-
-class Memory:
-    """Beginnings by name, the least recently used forgotten first."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
-        self._held: OrderedDict[bytes, Kept] = OrderedDict()
-        self.bytes = 0
-        """What it holds now."""
-
-    def find(self, name: bytes, tokens: Sequence[int]) -> Kept | None:
-        """What is kept under a name, cut to what it shares with the tokens; None for nothing.
-
-        The last token is never taken: what follows it has to be computed.
-        """
-        kept = self._held.get(name)
-        if kept is None:
-            return None
-        self._held.move_to_end(name)
-        shared, most = 0, min(len(kept.tokens), len(tokens) - 1)
-        if kept.tokens[:most] == tuple(tokens[:most]):
-            shared = most
-        else:
-            while kept.tokens[shared] == tokens[shared]:
-                shared += 1
-        if shared == 0:
-            return None
-        layers = tuple((k[:, :shared], v[:, :shared]) for k, v in kept.layers)
-        return Kept(kept.tokens[:shared], layers)
-
-    def keep(self, name: bytes, kept: Kept) -> None:
-        """Hold on to a beginning, as long as there is room."""
-        old = self._held.pop(name, None)
-        if old is not None:
-            self.bytes -= old.size
-        if kept.size > self._most:
-            return
-        self._held[name] = kept
-        self.bytes += kept.size
-        while self.bytes > self._most:
-            _, gone = self._held.popitem(last=False)
-            self.bytes -= gone.size
 
 
 def fits(model: Any) -> bool:

@@ -17,7 +17,8 @@ from arrears.errors import ModelError, UsageError
 from arrears.models import attention
 from arrears.models.budget import Call, CallLog
 from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
-from arrears.models.decoding import Answer, Memory, Request, Writer, fits, write
+from arrears.models.decoding import Answer, Request, Writer, fits, write
+from arrears.models.kept import Memory
 from arrears.models.providers import answer_tokens
 from arrears.models.usage import Usage
 

@@ -168,7 +168,7 @@ def read_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     """
     raw = _parse(name)
     for setting in settings:
-        _put(raw, setting)
+        put_over(raw, setting)
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
@@ -202,7 +202,11 @@ def _parse(name: str) -> dict[str, Any]:
         raise BrokenFile(name, f"is not TOML: {error}") from error
 
 
-def _put(raw: dict[str, Any], setting: str) -> None:
+def put_over(raw: dict[str, Any], setting: str) -> None:
+    """Put `key=value` over a TOML's tables, in place; a value that is no TOML is taken as text.
+
+    UsageError for a setting that is no `key=value`.
+    """
     key, equals, text = setting.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):

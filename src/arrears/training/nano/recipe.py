@@ -4,13 +4,14 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from arrears.debtors.record import Record
-from arrears.errors import BrokenFile, UsageError
+from arrears.errors import BrokenFile
 from arrears.training.cfpo.plan import Unlike, Without
+from arrears.training.fit.recipe import put_over
 from arrears.training.nano.corpus import Mix
 from arrears.training.nano.model import Shape
 
@@ -99,24 +100,9 @@ def read_nano(name: Path | None = None, settings: Sequence[str] = ()) -> Nano:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BrokenFile(label, f"no recipe that can be read: {error}") from error
     for setting in settings:
-        _put(raw, setting)
+        put_over(raw, setting)
     try:
         return Nano.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         raise BrokenFile(label, first["msg"], field=".".join(map(str, first["loc"]))) from None
-
-
-def _put(raw: dict[str, Any], setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    part, dot, name = key.strip().partition(".")
-    if not (equals and dot and part and name):
-        raise UsageError(f"--set takes part.key=value, such as cfpo.rounds=1, not {setting!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    table = raw.setdefault(part, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"--set {setting}: {part} is a value and holds no keys")
-    table[name] = value
