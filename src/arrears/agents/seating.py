@@ -5,7 +5,7 @@ every collector with the same luck; a collector's has no method in it, so that m
 what they do and not by their luck.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -31,7 +31,8 @@ from arrears.agents.registry import (
 )
 from arrears.agents.replay import REPLAY, replay_seat
 from arrears.debtors.record import Debtor
-from arrears.dialogue.loop import Agent
+from arrears.dialogue.loop import Agent, negotiate
+from arrears.dialogue.record import Dialogue, Turn
 from arrears.errors import UsageError
 from arrears.models.backends import Backends
 from arrears.models.chat import ChatModel, Purpose, Sampling
@@ -75,6 +76,26 @@ class Seating:
     branch: tuple[str | int, ...] = ()
     """Where a talk that is taken up in the middle gets its luck from there on: the same talk under
     two branches goes on in two ways. Empty: as if it had never stopped."""
+
+    debtor_temperature: float | None = None
+    """Of a model in the debtor's seat, where it is another than that of the rest."""
+
+    async def talk(
+        self, place: Place, debtor: Debtor, collector: str, seat: str, history: Sequence[Turn] = ()
+    ) -> Dialogue:
+        """Seat both sides and let them negotiate, from the end of `history` on."""
+        return await negotiate(
+            case=place.case,
+            suite=place.suite,
+            debtor=debtor,
+            collector=self.collector(collector, place, debtor),
+            debtor_seat=self.debtor(seat, place, debtor),
+            collector_spec=collector,
+            debtor_spec=seat,
+            mandate=self.mandate,
+            max_turns=self.max_turns,
+            history=history,
+        )
 
     def collector(self, line: str, place: Place, debtor: Debtor) -> Agent:
         """The collector's seat. It is given the debtor's background only."""
@@ -166,4 +187,7 @@ class Seating:
         """One seed for all requests of a seat in a talk."""
         address = (place.suite, place.debtor, place.repeat, role, "sampling", *self.branch)
         rng = rng_for(self.seed, *address)
-        return Sampling(self.temperature, int(rng.integers(1 << 31)), self.max_tokens)
+        warmth = self.temperature
+        if role == "debtor" and self.debtor_temperature is not None:
+            warmth = self.debtor_temperature
+        return Sampling(warmth, int(rng.integers(1 << 31)), self.max_tokens)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from arrears.agents.seating import Place, Seating
 from arrears.bench.plan import Case, Plan, Populations
-from arrears.dialogue.loop import negotiate
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue, as_line
 from arrears.models.backends import Backends
 
@@ -59,20 +58,10 @@ class Player:
 
     async def talk(self, case: Case, seating: Seating | None = None) -> Dialogue:
         """Seat both sides of a case and let them negotiate."""
-        plan, seating = self.plan, seating or self._seating
         debtor = self._populations[case.suite][case.position]
         place = Place(case.id, case.suite, debtor.id, case.repeat)
-        return await negotiate(
-            case=place.case,
-            suite=case.suite,
-            debtor=debtor,
-            collector=seating.collector(case.collector, place, debtor),
-            debtor_seat=seating.debtor(case.debtor_seat, place, debtor),
-            collector_spec=case.collector,
-            debtor_spec=case.debtor_seat,
-            mandate=plan.mandate,
-            max_turns=plan.max_turns,
-        )
+        seating = seating or self._seating
+        return await seating.talk(place, debtor, case.collector, case.debtor_seat)
 
     async def play(self, cases: Iterable[Case]) -> Played:
         """Negotiate and score the cases one after another."""

@@ -190,6 +190,7 @@ async def _everybody(
         seating = Seating(
             course.seed, course.mandate, course.max_turns, course.lang, course.temperature,
             course.max_tokens, models=models, wordings={course.policy: course.wording},
+            debtor_temperature=course.debtor_temperature,
         )  # fmt: skip
         mind = None
         if course.experience != RUBRIC:

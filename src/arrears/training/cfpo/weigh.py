@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from arrears.agents.seating import Place, Seating
 from arrears.debtors.record import Debtor
-from arrears.dialogue.loop import Agent, Remembers, negotiate
+from arrears.dialogue.loop import Agent, Remembers
 from arrears.dialogue.record import Dialogue, Ending, Turn
 from arrears.dialogue.rewind import Before, collector_moments
 from arrears.errors import MalformedReply, ModelError
@@ -93,8 +93,8 @@ class Table(NamedTuple):
 async def weigh(table: Table, debtor: Debtor) -> Weighed:
     """Play a debtor's talk and weigh its turns. RunStopped, StorageError."""
     place = Place(f"{table.course.suite}/{debtor.id}", table.course.suite, debtor.id, 1)
-    dialogue = await _played(table, debtor, place, table.seating, ())
     account, course = debtor.background, table.course
+    dialogue = await table.seating.talk(place, debtor, course.policy, course.debtor_seat)
     moments = list(collector_moments(dialogue.turns, account, course.mandate, course.max_turns))
     chosen = _chosen(course, debtor, len(moments))
     weighed = [await _weighed(table, debtor, place, moments[at]) for at in chosen]
@@ -191,31 +191,13 @@ async def _playout(
         branch=("playout", number, m),
         temperature=table.course.playout_temperature,
     )
-    dialogue = await _played(table, debtor, place, seating, history)
+    course = table.course
+    dialogue = await seating.talk(place, debtor, course.policy, course.debtor_seat, history)
     reward = await _rewarded(table, dialogue, debtor, place)
     experience = None if isinstance(reward.experience, Unscored) else reward.experience
     total = None if isinstance(reward.total, Unscored) else reward.total
     return Playout(
         dialogue.ending, dialogue.exchanges, dialogue.terms, reward.agreement, experience, total
-    )
-
-
-async def _played(
-    table: Table, debtor: Debtor, place: Place, seating: Seating, history: tuple[Turn, ...]
-) -> Dialogue:
-    course = table.course
-    other = replace(seating, temperature=course.debtor_temperature)
-    return await negotiate(
-        case=place.case,
-        suite=course.suite,
-        debtor=debtor,
-        collector=seating.collector(course.policy, place, debtor),
-        debtor_seat=other.debtor(course.debtor_seat, place, debtor),
-        collector_spec=course.policy,
-        debtor_spec=course.debtor_seat,
-        mandate=course.mandate,
-        max_turns=course.max_turns,
-        history=history,
     )
 
 

@@ -16,7 +16,6 @@ from arrears.agents.briefing import style_of
 from arrears.agents.seating import Place, Seating
 from arrears.debtors.record import Debtor, Record
 from arrears.debtors.suites import load_suite
-from arrears.dialogue.loop import negotiate
 from arrears.dialogue.record import Dialogue, Turn
 from arrears.rng import rng_for
 from arrears.terms import Mandate
@@ -69,7 +68,8 @@ def talks(mix: Mix, seed: int) -> Iterator[Talk]:
         suite, collector = _drawn(mix.suites, rng.random()), _drawn(mix.collectors, rng.random())
         people = splits[suite]
         debtor = people[int(rng.random() * len(people))]
-        yield Talk(asyncio.run(_talk(seating, suite, collector, debtor, number)), debtor)
+        place = Place(f"corpus/{number:06d}", suite, debtor.id, number)
+        yield Talk(asyncio.run(seating.talk(place, debtor, collector, DEBTOR_SEAT)), debtor)
 
 
 def _drawn(weights: Mapping[str, float], mark: float) -> str:
@@ -80,18 +80,3 @@ def _drawn(weights: Mapping[str, float], mark: float) -> str:
         if mark < 0:
             return name
     return names[-1]
-
-
-async def _talk(
-    seating: Seating, suite: str, collector: str, debtor: Debtor, number: int
-) -> Dialogue:
-    place = Place(f"corpus/{number:06d}", suite, debtor.id, number)
-    return await negotiate(
-        case=place.case,
-        suite=suite,
-        debtor=debtor,
-        collector=seating.collector(collector, place, debtor),
-        debtor_seat=seating.debtor(DEBTOR_SEAT, place, debtor),
-        collector_spec=collector,
-        debtor_spec=DEBTOR_SEAT,
-    )

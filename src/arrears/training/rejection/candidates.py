@@ -13,7 +13,6 @@ import orjson
 from arrears.agents.seating import Place, Seating
 from arrears.bench.waiting import side_by_side
 from arrears.debtors.record import Debtor
-from arrears.dialogue.loop import negotiate
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue, as_line
 from arrears.models.backends import Backends, is_model
 from arrears.training.rejection.plan import SamplePlan
@@ -62,18 +61,7 @@ async def play_slots(
         await asyncio.sleep(0)  # Built-in seats never wait; a Ctrl-C has to get in.
         style, debtor = styles[slot.style], people[slot.debtor]
         place = Place(slot.case, plan.suite.name, debtor.id, _luck(plan, style, slot.repeat))
-        seating = seatings[slot.style]
-        dialogue = await negotiate(
-            case=slot.case,
-            suite=plan.suite.name,
-            debtor=debtor,
-            collector=seating.collector(slot.line, place, debtor),
-            debtor_seat=seating.debtor(plan.debtor_seat, place, debtor),
-            collector_spec=slot.line,
-            debtor_spec=plan.debtor_seat,
-            mandate=plan.mandate,
-            max_turns=plan.max_turns,
-        )
+        dialogue = await seatings[slot.style].talk(place, debtor, slot.line, plan.debtor_seat)
         store(slot, line_for(style.name, dialogue))
 
     await side_by_side(owed, one, concurrency)
