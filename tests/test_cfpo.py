@@ -241,6 +241,26 @@ def test_a_playout_keeps_the_past_and_changes_the_future(tmp_path: Path) -> None
     assert luck, "the same message met the same answer in every playout"
 
 
+def test_the_policy_plays_greedily_while_its_candidates_vary(tmp_path: Path) -> None:
+    """A loop of a greedy collector is met only where the talk that is branched is greedy too."""
+    with Stub(mind) as stub:
+        plan = course(
+            stub.spec("policy"), without="filter", temperature=0.9, playout_temperature=0.0
+        )
+        weigh_all(plan, PEOPLE, tmp_path / "r")
+        sent = [(r["temperature"], len(r["messages"])) for r in stub.requests]
+    talks = list(read_all(tmp_path / "r" / "weighed.jsonl"))
+    # A talk's own messages and its playouts', each once; N candidates a turn.
+    assert Counter(heat for heat, _ in sent) == {
+        0.0: sum(
+            t.dialogue.exchanges
+            + sum(p.turns - m.number for m in t.moments for c in m.candidates for p in c.playouts)
+            for t in talks
+        ),
+        0.9: plan.candidates * sum(len(t.moments) for t in talks),
+    }
+
+
 def test_ablations(tmp_path: Path) -> None:
     with Stub(mind) as stub:
         policy, judge = stub.spec("policy"), stub.spec("judge")

@@ -51,7 +51,7 @@ _RUBRIC = "scripted/rubric"
               help="Of the agreement's quality and of the experience.")  # fmt: skip
 @click.option("--without", type=click.Choice(["filter", "simulation"]), help="An ablation.")
 @click.option("--temperature", type=click.FloatRange(0, 2, min_open=True), default=1.0,
-              show_default=True, help="Of the policy.")  # fmt: skip
+              show_default=True, help="Of the policy when it writes candidates.")  # fmt: skip
 @click.option(
     "--unlike",
     type=click.Choice(["words", "acts"]),
@@ -62,7 +62,7 @@ _RUBRIC = "scripted/rubric"
 @click.option(
     "--playout-temperature",
     type=click.FloatRange(0, 2),
-    help="Of the policy after a candidate; default: as --temperature.",
+    help="Of the policy as it plays, before and after a candidate; default: as --temperature.",
 )
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Of one message of a model.")
 @click.option(

@@ -54,10 +54,11 @@ class Course(Record):
     experience: str = RUBRIC
     """Marks how whole talks felt: a model, or `scripted/rubric`."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
-    """Of the policy; at 0 all candidates would be the same message."""
+    """Of the policy when it writes candidates; at 0 they would all be the same message."""
     playout_temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
-    """Of the policy after a candidate, while it plays the talk to its end: the lower, the less of
-    a playout is the policy's own whim."""
+    """Of the policy as it plays, the talk itself and what follows a candidate. 0 weighs the turns
+    that a greedy collector comes to, its loops among them, and leaves nothing of a playout to the
+    policy's whim; only the debtor's luck then differs between the M."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Of one message; None: 1,024, and 4,096 for models that reason first."""
     debtor_temperature: Annotated[float, Field(ge=0, le=2)] = 0.7

@@ -1,8 +1,9 @@
 """One talk of CFPO: played once, branched at some of its turns, each branch weighed.
 
-The talk is played by the policy at its temperature. At a chosen turn the policy writes N messages
-for the same past; the judge keeps K; each of these is played to the end M times, every time against
-the same debtor with the same past. Playouts of different messages share their luck: the m-th of one
+The talk is played by the policy as it plays (`playout_temperature`), so that the turns which are
+weighed are ones that it comes to. At a chosen turn it writes N messages for the same past, at a
+temperature of their own; the judge keeps K; each of these is played to the end M times, every time
+against the same debtor with the same past. Playouts of different messages share their luck: the m-th of one
 meets the same chances as the m-th of another, so that their difference is the message's doing.
 """
 
@@ -94,7 +95,8 @@ async def weigh(table: Table, debtor: Debtor) -> Weighed:
     """Play a debtor's talk and weigh its turns. RunStopped, StorageError."""
     place = Place(f"{table.course.suite}/{debtor.id}", table.course.suite, debtor.id, 1)
     account, course = debtor.background, table.course
-    dialogue = await table.seating.talk(place, debtor, course.policy, course.debtor_seat)
+    playing = replace(table.seating, temperature=course.playout_temperature)
+    dialogue = await playing.talk(place, debtor, course.policy, course.debtor_seat)
     moments = list(collector_moments(dialogue.turns, account, course.mandate, course.max_turns))
     chosen = _chosen(course, debtor, len(moments))
     weighed = [await _weighed(table, debtor, place, moments[at]) for at in chosen]

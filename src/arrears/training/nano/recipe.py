@@ -49,9 +49,9 @@ class CfpoPart(Record):
     pairs: Count = 1
     """Most pairs of one turn."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
-    """Of the policy while it is weighed."""
-    playout_temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
-    """Of the policy while it plays a talk to its end."""
+    """Of the policy when it writes candidates."""
+    playout_temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Of the policy as it plays: 0, as it is in the proof."""
     without: Without = ""
     """An ablation."""
     recipe: str = "nano-dpo"
