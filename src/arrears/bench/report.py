@@ -12,6 +12,7 @@ import orjson
 import arrears
 from arrears.bench.folder import DIALOGUES
 from arrears.bench.judge_tables import judge_tables
+from arrears.bench.pages import environment
 from arrears.bench.plan import Plan
 from arrears.bench.players import players_table
 from arrears.bench.run_tables import cost_table, repeats_table
@@ -36,19 +37,15 @@ _LOOKED_AT = 400
 
 def write_report(runs: Sequence[StoredRun], out: Path) -> None:
     """One html file with everything in it. StorageError where it cannot be written."""
-    # Needed where a report is written, and only there.
-    import jinja2
-
-    here = resources.files("arrears.bench")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string((here / "report.html").read_text(encoding="utf-8"))
+    css = (resources.files("arrears.bench") / "report.css").read_text(encoding="utf-8")
+    template = environment().get_template("report.html")
     sections = [
         section(suite, lines, _purses(runs, suite), _turns(runs), runs[0].plan.seed)
         for suite, lines in lines_of(runs).items()
     ]
     text = template.render(
         version=arrears.__version__,
-        css=_Markup((here / "report.css").read_text(encoding="utf-8")),
+        css=_Markup(css),
         title="What the collectors did" if len(runs) > 1 else f"Run {runs[0].path.name}",
         lead=_lead(runs),
         findings=[words for s in sections for words in s.findings],

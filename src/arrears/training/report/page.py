@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import arrears
+from arrears.bench.pages import environment
 from arrears.bench.pictures import Picture, pictures
 from arrears.bench.tables import Table
 from arrears.economy.position import money_of
@@ -54,18 +55,14 @@ class _Part(NamedTuple):
 
 def write_page(study: Study, drifts: Drifts, curves: Curves, out: Path) -> None:
     """Write the file in one step. StorageError."""
-    # Needed where a page is written, and only there.
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     theirs, ours = resources.files("arrears.bench"), resources.files("arrears.training.report")
+    template = environment().from_string((ours / "page.html").read_text(encoding="utf-8"))
     last = study.compared.after[-1]
     parts = [_part(study, section, drifts) for section in study.sections]
-    text = environment.from_string((ours / "page.html").read_text(encoding="utf-8")).render(
+    text = template.render(
         version=arrears.__version__,
         css=(theirs / "report.css").read_text(encoding="utf-8")
         + (ours / "page.css").read_text(encoding="utf-8"),
-        table=_macros(environment, (theirs / "report.html").read_text(encoding="utf-8")).table,
         lead=lead(study),
         who=who(study),
         findings=findings(study, drifts),
@@ -78,15 +75,6 @@ def write_page(study: Study, drifts: Drifts, curves: Curves, out: Path) -> None:
         glossary=_glossary(study),
     )
     replace_file(out, lambda file: file.write(text.encode()))
-
-
-def _macros(environment: Any, page: str) -> Any:
-    """The macros of a run's report without the page around them."""
-    import jinja2
-
-    tree = environment.parse(page)
-    tree.body = [node for node in tree.body if isinstance(node, jinja2.nodes.Macro)]
-    return environment.from_string(tree).module
 
 
 def _part(study: Study, section: Section, drifts: Drifts) -> _Part:
