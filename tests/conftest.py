@@ -1,4 +1,8 @@
-"""What holds for every test, and for every process that a test starts."""
+"""What holds for every test and every process that a test starts; what several files of tests share.
+
+What is shared is made once a session: no test writes to it. It is imported where it is made, so that a
+test of something small loads nothing heavy.
+"""
 
 import fcntl
 import os
@@ -6,8 +10,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from arrears.training.fit.recipe import Kind
 
 # Two processes of tests on two cores: threads of linear algebra would only wait for each other, by
 # spinning (docs/experiments.md). Set before numpy or torch is loaded anywhere.
@@ -36,3 +44,34 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert done.returncode == 0, done.stderr
             (shared / "tiny.done").touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model and one file of rows of each form."""
+    from tests import small_model
+    from tests.courses import ROWS, pair, write
+    from tests.small_model import talk
+
+    folder = tmp_path_factory.mktemp("shelf")
+    small_model.build(folder / "model")
+    write(folder / "sft.jsonl", [{"messages": talk(n), "about": {"n": n}} for n in range(ROWS)])
+    write(folder / "dpo.jsonl", [pair(n) for n in range(ROWS)])
+    write(
+        folder / "one.jsonl",
+        [{"prompt": talk(n)[:-1], "completion": talk(n)[-1:]} for n in range(ROWS)],
+    )
+    return folder
+
+
+@pytest.fixture(scope="session", params=["sft", "dpo"])
+def uninterrupted(
+    request: pytest.FixtureRequest, shelf: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple["Kind", Path]:
+    """A course that was never interrupted, and its folder."""
+    from tests.courses import train
+
+    kind: Kind = request.param
+    out = tmp_path_factory.mktemp("whole") / kind
+    train(kind, shelf, out, about={"collector_prompt": "short", "n": 1})
+    return kind, out
