@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from arrears.bench.stored import StoredRun
     from arrears.training.fit.recipe import Kind
+    from arrears.training.report.study import Study
 
 # Two processes of tests on two cores: threads of linear algebra would only wait for each other, by
 # spinning (docs/experiments.md). Set before numpy or torch is loaded anywhere.
@@ -75,3 +77,47 @@ def uninterrupted(
     out = tmp_path_factory.mktemp("whole") / kind
     train(kind, shelf, out, about={"collector_prompt": "short", "n": 1})
     return kind, out
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> "StoredRun":
+    """Two collectors on 40 debtors of DebtBench and 15 of DCN."""
+    from arrears.bench.plan import make_plan
+    from arrears.bench.run import run
+    from arrears.bench.stored import open_run
+    from arrears.debtors.suites import load_suite
+    from tests.compared_runs import ADAPTIVE, LENIENT
+
+    people = {"debtbench": load_suite("debtbench")[:40], "dcn": load_suite("dcn")[:15]}
+    folder = tmp_path_factory.mktemp("train-report") / "run"
+    run(make_plan(people, collectors=(LENIENT, ADAPTIVE)), people, folder, workers=1)
+    return open_run(folder)
+
+
+@pytest.fixture(scope="session")
+def study(stored: "StoredRun") -> "Study":
+    """Lenient before, adaptive after."""
+    from arrears.training.report.lines import compared
+    from arrears.training.report.study import study_of
+
+    return study_of(compared([stored], None, ()))
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two models of random weights that differ a little: `first` and `later`."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from tests.small_model import build
+
+    folder = tmp_path_factory.mktemp("models")
+    build(folder / "first")
+    model = AutoModelForCausalLM.from_pretrained(folder / "first")
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.add_(torch.randn_like(weights) * 0.05)
+    model.save_pretrained(folder / "later")
+    AutoTokenizer.from_pretrained(folder / "first").save_pretrained(folder / "later")
+    return folder
