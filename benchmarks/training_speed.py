@@ -203,62 +203,48 @@ def _likelihood(network: Any, ids: Any, mask: Any, wanted: Any) -> Any:
 
 async def talk(model: Path, count: int) -> tuple[float, float]:
     """Whole talks with the built-in debtor, by our loop and by transformers' own."""
-    speeds = []
-    for anew in (False, True):
-        written, seconds = await _talks(model, count, anew)
-        speeds.append(written / seconds)
-    return speeds[0], speeds[1]
+    from arrears.models import hf
+
+    ours = await _talks(model, count)
+    opened = hf.opened
+    hf.opened = _with_generate
+    try:
+        return ours, await _talks(model, count)
+    finally:
+        hf.opened = opened
 
 
-async def _talks(model: Path, count: int, anew: bool) -> tuple[int, float]:
+def _with_generate(path: Path, batch: int) -> Any:
+    """The model in this process, reading every conversation anew, by transformers' own loop."""
+    from arrears.models.hf import LocalModel
+
+    model = LocalModel(path, batch)
+    model._memory = model._writer = None
+    return model
+
+
+async def _talks(model: Path, count: int) -> float:
+    """Tokens a second, from the opened model to the last word."""
     from arrears.agents.seating import Place, Seating
     from arrears.debtors.suites import load_suite
-    from arrears.dialogue.loop import negotiate
     from arrears.models.backends import Backends, Settings
-    from arrears.models.hf import LocalModel
     from arrears.terms import Mandate
 
     spec = f"hf/{model}"
-    spent = [0.0]
+    people = load_suite("debtbench", "train")[:count]
     async with Backends(Settings(concurrency=count)) as models:
         seating = Seating(1, Mandate(), 12, models=models, wordings={spec: "short"})
-        people = load_suite("debtbench", "train")[:count]
-
-        async def one(debtor: Any) -> Any:
-            place = Place(debtor.id, "debtbench", debtor.id, 1)
-            return await negotiate(
-                case=debtor.id,
-                suite="debtbench",
-                debtor=debtor,
-                collector=seating.collector(spec, place, debtor),
-                debtor_seat=seating.debtor("scripted/debtor", place, debtor),
-                collector_spec=spec,
-                debtor_spec="scripted/debtor",
-            )
-
         seating.collector(spec, Place("", "", "", 1), people[0])
-        _timed(models._local[spec], spent, anew)
-        talks = await asyncio.gather(*(one(debtor) for debtor in people))
-        assert isinstance(models._local[spec], LocalModel)
-    usage = [t.usage.tokens_out for d in talks for t in d.turns if t.usage is not None]
-    return sum(usage), spent[0]
-
-
-def _timed(model: Any, spent: list[float], anew: bool = False) -> None:
-    """Count the seconds in which the model writes; `anew`: by transformers' own loop."""
-    if anew:
-        model._memory = model._writer = None
-    name = "_generate" if anew else "_advance"
-    work = getattr(model, name)
-
-    def timed(*what: Any) -> Any:
         began = time.perf_counter()
-        try:
-            return work(*what)
-        finally:
-            spent[0] += time.perf_counter() - began
-
-    setattr(model, name, timed)
+        talks = await asyncio.gather(
+            *(
+                seating.talk(Place(d.id, "debtbench", d.id, 1), d, spec, "scripted/debtor")
+                for d in people
+            )
+        )
+        seconds = time.perf_counter() - began
+    usage = [t.usage.tokens_out for d in talks for t in d.turns if t.usage is not None]
+    return sum(usage) / seconds
 
 
 def playouts(model: Path, place: Path) -> None:
@@ -269,21 +255,24 @@ def playouts(model: Path, place: Path) -> None:
     from arrears.training.cfpo.rounds import course_of
     from arrears.training.cfpo.run import weigh_all
     from arrears.training.cfpo.stored import read_all
+    from arrears.training.nano.stages import AT_ONCE
 
     people = load_suite("debtbench", "train")[:64]
-    course = course_of(f"hf/{model}", "debtbench", people, seed=1, moments=2, wording="short")
-    spent = [0.0]
-    opened = hf.LocalModel.__init__
+    course = course_of(
+        f"hf/{model}", "debtbench", people,
+        seed=1, moments=3, playouts=2, playout_temperature=0.0, sure_words=True, wording="short",
+    )  # fmt: skip
+    used: list[tuple[Any, float]] = []
+    opened = hf.opened
 
-    def watched(self: Any, *args: Any) -> None:
-        opened(self, *args)
-        _timed(self, spent)
+    def watched(path: Path, batch: int) -> Any:
+        used.append((opened(path, batch), time.perf_counter()))
+        return used[-1][0]
 
-    hf.LocalModel.__init__ = watched  # type: ignore[method-assign]
-    began = time.perf_counter()
-    weigh_all(course, people, place / "round", settings=Settings(concurrency=64))
-    seconds = time.perf_counter() - began
-    hf.LocalModel.__init__ = opened  # type: ignore[method-assign]
+    hf.opened = watched
+    weigh_all(course, people, place / "round", settings=Settings(concurrency=AT_ONCE))
+    hf.opened = opened
+    seconds = time.perf_counter() - used[0][1]
     done = sum(
         len(candidate.playouts)
         for weighed in read_all(place / "round" / "weighed.jsonl")
@@ -291,8 +280,8 @@ def playouts(model: Path, place: Path) -> None:
         for candidate in moment.candidates
     )
     print(
-        f"CFPO        {done / seconds:8.2f} playouts/s (talks, candidates and opening the model "
-        f"included); the model writes {spent[0] / seconds:.0%} of the time",
+        f"CFPO        {done / seconds:8.2f} playouts/s, talks and candidates included; each copy "
+        f"of the model works {used[0][0].busy / seconds:.0%} of the time",
         flush=True,
     )
 

@@ -158,7 +158,7 @@ def test_a_drawn_token_is_as_likely_as_the_model_says_at_its_temperature() -> No
 
     scores = torch.tensor([2.0, 1.0, 0.0, -1.0])
     for temperature in (0.5, 1.0, 2.0):
-        noise, draws = _OwnNoise(torch), 6000
+        noise, draws = _OwnNoise(torch, None), 6000
         for name in range(draws):
             sampling = Sampling(temperature, seed=name)
             noise.add(name, _Waiting([], "prompt", sampling, None))  # type: ignore[arg-type]
@@ -173,12 +173,40 @@ def test_without_temperature_the_best_token_is_taken() -> None:
 
     from arrears.models.hf import _OwnNoise, _Waiting
 
-    noise = _OwnNoise(torch)
+    noise = _OwnNoise(torch, None)
     noise.add(0, _Waiting([], "", Sampling(0.0), None))  # type: ignore[arg-type]
     noise.add(1, _Waiting([], "", Sampling(5.0, seed=3), None))  # type: ignore[arg-type]
     scores = torch.tensor([[0.0, 1.0, 0.9]] * 2)
     assert noise.chosen([0], scores[:1]).tolist() == [1]
     assert noise.chosen([0, 1], scores).tolist()[0] == 1
+
+
+def test_what_follows_a_text_is_not_drawn() -> None:
+    """A row is drawn up to the text, wherever its tokens end; from there on it is greedy."""
+    import torch
+
+    from arrears.models.hf import _OwnNoise, _Waiting
+
+    pieces = ["a", "b", "Wo", "rds:", " c"]
+
+    class Pieces:
+        def decode(self, tokens: list[int]) -> str:
+            return "".join(pieces[token] for token in tokens)
+
+    rows, scores = 200, torch.tensor([1.0, 0.5, 0.5, 0.5, 0.5])
+    noise = _OwnNoise(torch, Pieces())
+    for name in range(rows):
+        drawn = Sampling(1.0, seed=name, sure_after="Words:")
+        noise.add(name, _Waiting([], "", drawn, None))  # type: ignore[arg-type]
+    columns = [noise.chosen(range(rows), scores.repeat(rows, 1)).tolist() for _ in range(40)]
+    before, after = 0, 0
+    for row in zip(*columns, strict=True):
+        said, _, rest = Pieces().decode(list(row)).partition("Words:")
+        assert set(rest) <= {"a"}, "only the likeliest piece"
+        before += sum(piece in said for piece in ("b", " c"))
+        after += len(rest)
+    assert before > rows / 2
+    assert after > rows
 
 
 def test_a_growing_talk_is_read_once_and_branches_share_their_past(

@@ -6,7 +6,6 @@ gone, however it went, reads the end of its pipe and leaves.
 
 import asyncio
 import gc
-import os
 import signal
 import sys
 import traceback
@@ -19,6 +18,7 @@ from typing import Any
 from arrears.bench.plan import Case
 from arrears.bench.play import Played, Player
 from arrears.errors import ArrearsError
+from arrears.machine import cores
 
 PAYS_FROM = 750
 """Cases that a process must get before it is worth its start."""
@@ -29,13 +29,6 @@ _FORK = sys.platform == "linux"
 
 class WorkerFailed(ArrearsError):
     """A worker process ended before its work did."""
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def useful_workers(cases: int, asked: int | None) -> int:

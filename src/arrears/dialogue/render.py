@@ -5,6 +5,9 @@ from arrears.dialogue.record import Turn
 from arrears.strategies import strategies
 from arrears.terms import RATIOS, Dimension
 
+WORDS = "Dialogue:"
+"""What stands before the words that the other side hears, at the end of a message."""
+
 
 def render_message(turn: Turn) -> str:
     """The message as its seat would have written it; `parse_message` gives its parts back.
@@ -18,7 +21,7 @@ def render_message(turn: Turn) -> str:
         known = strategies(turn.seat).get(turn.strategy)
         parts.append(f"Strategy: {known.name if known else turn.strategy}")
     parts.append(f"Action: {', '.join(map(render_act, turn.acts))}")
-    parts.append(f"Dialogue: {turn.dialogue}")
+    parts.append(f"{WORDS} {turn.dialogue}")
     return "\n".join(parts)
 
 

@@ -21,6 +21,7 @@ from arrears.rng import rng_for
 
 if TYPE_CHECKING:
     from arrears.models.hf import LocalModel
+    from arrears.models.replicas import Replicas
 
 LOCAL = "hf"
 
@@ -78,7 +79,7 @@ class Backends:
         spent = self._log.spent if self._log is not None else 0.0
         self._budget = Budget(settings.max_cost, spent) if settings.max_cost is not None else None
         self._servers: dict[str, Server] = {}
-        self._local: dict[str, LocalModel] = {}
+        self._local: dict[str, LocalModel | Replicas] = {}
         self._transport: Transport | None = None
 
     async def __aenter__(self) -> Self:
@@ -107,12 +108,12 @@ class Backends:
         return RemoteModel(server, purpose)
 
     def _local_seat(self, spec: str, purpose: Purpose) -> ChatModel:
-        from arrears.models.hf import LocalModel, LocalSeat
+        from arrears.models.hf import LocalSeat, opened
 
         model = self._local.get(spec)
         if model is None:
             path = Path(spec.partition("/")[2])
-            model = self._local[spec] = LocalModel(path, self._settings.concurrency)
+            model = self._local[spec] = opened(path, self._settings.concurrency)
         return LocalSeat(model, spec, purpose, self._log)
 
     def _open(self, endpoint: Endpoint) -> Server:

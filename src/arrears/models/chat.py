@@ -32,6 +32,9 @@ class Sampling:
     max_tokens: int | None = None
     """Of the answer; None: 1,024, and 4,096 for a model that reasons first."""
     schema: Schema | None = None
+    sure_after: str = ""
+    """Once the answer has this text, the likeliest token is taken, whatever the temperature. For
+    local models alone; others take no notice."""
 
 
 class Completion(NamedTuple):

@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from arrears.errors import ModelError, UsageError
+from arrears.machine import cores
 from arrears.models import attention
 from arrears.models.budget import Call, CallLog
 from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
 from arrears.models.decoding import Answer, Request, Writer, fits, write
 from arrears.models.kept import Memory
 from arrears.models.providers import answer_tokens
+from arrears.models.replicas import Replicas, useful_copies
 from arrears.models.usage import Usage
 
 _KEEPS = 2 << 30
@@ -39,8 +41,9 @@ class LocalModel:
     """One loaded model. Calls that wait together are generated together, and what was read for one
     message of a talk is not read again for the next (`decoding`)."""
 
-    def __init__(self, path: Path, batch: int) -> None:
-        """UsageError where the folder holds no model or the extra is not installed."""
+    def __init__(self, path: Path, batch: int, keeps: int = _KEEPS) -> None:
+        """`keeps`: bytes of what was read before, on a processor. UsageError where the folder holds
+        no model or the extra is not installed."""
         if not (path / "config.json").exists():
             raise UsageError(f"hf/{path} is no model: there is no config.json in {path}")
         try:
@@ -68,11 +71,11 @@ class LocalModel:
         self._device = device
         self._answer_tokens = answer_tokens(path.name)
         self._ends = _ends_of(model, tokenizer)
-        keeps = torch.cuda.mem_get_info()[1] // 5 if device == "cuda" else _KEEPS
+        keeps = torch.cuda.mem_get_info()[1] // 5 if device == "cuda" else keeps
         self._memory = Memory(keeps) if fits(model) else None
         if self._memory:
             attention.use(model)
-        self._noise = _OwnNoise(torch)
+        self._noise = _OwnNoise(torch, tokenizer)
         self._writer = Writer(self._model, self._noise.chosen, self._ends) if self._memory else None
         self._asked: dict[int, _Waiting] = {}
         """Who is being answered, by number."""
@@ -83,6 +86,8 @@ class LocalModel:
         self._running: asyncio.Task[None] | None = None
         self.batches: list[int] = []
         """How many joined at a time so far."""
+        self.busy = 0.0
+        """Seconds in which it has read and written so far, in the batch that is joined and left."""
 
     async def answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """Queue a conversation and wait for its answer. ModelError where it does not fit."""
@@ -141,6 +146,13 @@ class LocalModel:
                 one.answer.set_result(found)
 
     def _advance(self, writer: Writer, names: Sequence[int]) -> dict[int, Completion | ModelError]:
+        began = perf_counter()
+        try:
+            return self._advanced(writer, names)
+        finally:
+            self.busy += perf_counter() - began
+
+    def _advanced(self, writer: Writer, names: Sequence[int]) -> dict[int, Completion | ModelError]:
         requests: dict[int, Request] = {}
         done: dict[int, Completion | ModelError] = {}
         for name in names:
@@ -180,7 +192,7 @@ class LocalModel:
     def _generate(self, batch: Sequence[_Waiting]) -> list[Completion]:
         if self._memory is None:
             return self._all_anew(batch)
-        noise = _OwnNoise(self._torch)
+        noise = _OwnNoise(self._torch, self._tokenizer)
         for at, one in enumerate(batch):
             noise.add(at, one)
         requests = [self._request(one) for one in batch]
@@ -219,7 +231,7 @@ class LocalModel:
         ).to(self._device)
         width = inputs["input_ids"].shape[1]
         limits = [one.sampling.max_tokens or self._answer_tokens for one in batch]
-        noise = _OwnNoise(self._torch)
+        noise = _OwnNoise(self._torch, self._tokenizer)
         for at, one in enumerate(batch):
             noise.add(at, one)
         with self._torch.inference_mode():
@@ -268,9 +280,11 @@ class _OwnNoise:
     nobody who shares its batch, and two messages of it do not draw the same numbers.
     """
 
-    def __init__(self, torch: Any) -> None:
-        self._torch = torch
+    def __init__(self, torch: Any, tokenizer: Any) -> None:
+        self._torch, self._tokenizer = torch, tokenizer
         self._drawn: dict[int, tuple[float, Any]] = {}
+        self._until: dict[int, tuple[str, list[int]]] = {}
+        """Of rows that are sampled up to some text: the text, and what they have said."""
 
     def add(self, name: int, one: _Waiting) -> None:
         """A row joins."""
@@ -280,10 +294,13 @@ class _OwnNoise:
             generator = self._torch.Generator(device="cpu")
             generator.manual_seed(seed)
             self._drawn[name] = (one.sampling.temperature, generator)
+            if one.sampling.sure_after:
+                self._until[name] = (one.sampling.sure_after, [])
 
     def drop(self, name: int) -> None:
         """A row leaves."""
         self._drawn.pop(name, None)
+        self._until.pop(name, None)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Scores with the noise of the rows that are sampled, for `generate`."""
@@ -292,7 +309,20 @@ class _OwnNoise:
 
     def chosen(self, names: Sequence[int], scores: Any) -> Any:
         """A token for each of these rows."""
-        return self._noisy(names, scores).argmax(-1)
+        tokens = self._noisy(names, scores).argmax(-1)
+        if self._until:
+            for name, token in zip(names, tokens.tolist(), strict=True):
+                if name in self._until:
+                    self._heard(name, token)
+        return tokens
+
+    def _heard(self, name: int, token: int) -> None:
+        """Stop drawing where a row has said the text up to which it is drawn."""
+        text, said = self._until[name]
+        said.append(token)
+        # A token is a character at least, but for those that are parts of one.
+        if text in self._tokenizer.decode(said[-4 * len(text) :]):
+            self.drop(name)
 
     def _noisy(self, names: Sequence[int], scores: Any) -> Any:
         torch = self._torch
@@ -314,7 +344,9 @@ class _OwnNoise:
 class LocalSeat:
     """A loaded model as one seat's ChatModel."""
 
-    def __init__(self, model: LocalModel, spec: str, purpose: Purpose, log: CallLog | None) -> None:
+    def __init__(
+        self, model: LocalModel | Replicas, spec: str, purpose: Purpose, log: CallLog | None
+    ) -> None:
         self._model, self._spec, self._purpose, self._log = model, spec, purpose, log
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
@@ -325,3 +357,16 @@ class LocalSeat:
             seconds = perf_counter() - began
             self._log.add(Call(self._purpose, self._spec, completion.usage, 0.0, 1, seconds, False))
         return completion
+
+
+def opened(path: Path, batch: int) -> LocalModel | Replicas:
+    """The model in a folder, in this process or, where that is faster, in several of its own.
+
+    UsageError as `LocalModel`.
+    """
+    try:
+        import torch
+    except ImportError:
+        return LocalModel(path, batch)  # Which says what to install.
+    count = useful_copies(path, batch, cores(), torch.cuda.is_available())
+    return LocalModel(path, batch) if count == 1 else Replicas(path, batch, count)

@@ -20,7 +20,7 @@ from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.debtors.record import Debtor
 from arrears.errors import BrokenFile, RunMismatch, UsageError
 from arrears.files import CASE, LineFile, replace_file
-from arrears.models.backends import Backends, Settings, check_model, is_model
+from arrears.models.backends import LOCAL, Backends, Settings, check_model, is_model
 from arrears.models.chat import Purpose, Sampling
 from arrears.rng import rng_for
 from arrears.training.cfpo.listwise import ListJudge, ModelListJudge, RubricListJudge
@@ -62,6 +62,11 @@ def check(course: Course, settings: Settings) -> None:
     """UnknownName or UsageError before anything is spent."""
     if not is_model(course.policy):
         raise UsageError(f"{course.policy} cannot learn; the policy must be a model")
+    if course.sure_words and course.policy.partition("/")[0] != LOCAL:
+        raise UsageError(
+            f"sure words need a local policy (hf/PATH): {course.policy} cannot be told to stop "
+            "drawing in the middle of a message"
+        )
     check_debtor_seat(course.debtor_seat)
     for judge in (course.judge, course.experience):
         if judge != RUBRIC and not is_model(judge):

@@ -3,8 +3,9 @@
 The talk is played by the policy as it plays (`playout_temperature`), so that the turns which are
 weighed are ones that it comes to. At a chosen turn it writes N messages for the same past, at a
 temperature of their own; the judge keeps K; each of these is played to the end M times, every time
-against the same debtor with the same past. Playouts of different messages share their luck: the m-th of one
-meets the same chances as the m-th of another, so that their difference is the message's doing.
+against the same debtor with the same past. Playouts of different messages share their luck: the
+m-th of one meets the same chances as the m-th of another, so that their difference is the message's
+doing.
 """
 
 import asyncio
@@ -170,7 +171,8 @@ async def _candidate(
 ) -> Turn | None:
     """One message for this past; None where it cannot be read."""
     branch = ("candidate", before.view.number, n)
-    seat = replace(table.seating, branch=branch).collector(table.course.policy, place, debtor)
+    drawn = replace(table.seating, branch=branch, sure_words=table.course.sure_words)
+    seat = drawn.collector(table.course.policy, place, debtor)
     await _brought_to(seat, before, debtor, table.course)
     try:
         return await seat.reply(before.view)

@@ -52,6 +52,8 @@ class CfpoPart(Record):
     """Of the policy when it writes candidates."""
     playout_temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Of the policy as it plays: 0, as it is in the proof."""
+    sure_words: bool = True
+    """Whether candidates are drawn only as far as their acts go."""
     without: Without = ""
     """An ablation."""
     recipe: str = "nano-dpo"

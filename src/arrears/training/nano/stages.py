@@ -33,7 +33,7 @@ from arrears.training.nano.model import new_model
 from arrears.training.nano.recipe import Nano
 from arrears.training.nano.tokenizer import train_tokenizer
 
-AT_ONCE = 64
+AT_ONCE = 128
 """Messages that nano writes together."""
 LONGEST: Final = 256
 """Tokens of a message. The longest of the corpus has 150; a model that cannot stop is stopped."""
@@ -150,6 +150,7 @@ def round_of(nano: Nano, out: Path, seed: int, model: Path, number: int) -> Roun
         playouts=part.playouts,
         temperature=part.temperature,
         playout_temperature=part.playout_temperature,
+        sure_words=part.sure_words,
         without=part.without,
         wording=_WORDING,
         max_tokens=LONGEST,

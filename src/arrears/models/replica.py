@@ -1,0 +1,77 @@
+"""One copy of a local model in a process of its own: `python -m arrears.models.replica`.
+
+Started by `replicas` alone. It takes (number, messages, sampling) from its pipe and gives back
+(number, what came of it, seconds of work so far); it leaves when the pipe ends, however the process
+at the other end went.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arrears.errors import ModelError, UsageError
+from arrears.models.chat import Message, Sampling
+
+if TYPE_CHECKING:
+    from arrears.models.hf import LocalModel
+
+
+def main() -> None:
+    """Load the model, say so, and answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides; Ctrl-C reaches it too.
+    descriptor, path, batch, threads, keeps = sys.argv[1:]
+    pipe = Connection(int(descriptor))
+    import torch
+
+    from arrears.models.hf import LocalModel
+
+    torch.set_num_threads(int(threads))
+    try:
+        model = LocalModel(Path(path), int(batch), int(keeps))
+    except UsageError as error:
+        pipe.send(str(error))
+        return
+    try:
+        pipe.send(None)
+        asyncio.run(_answer_all(model, pipe))
+    except OSError:
+        pass  # Nobody listens any more.
+    # Not by the end of `main`: that would wait for the messages which are being written.
+    os._exit(0)
+
+
+async def _answer_all(model: "LocalModel", pipe: Connection) -> None:
+    ended = asyncio.Event()
+    at_work: set[asyncio.Task[None]] = set()
+
+    async def answer(number: int, messages: list[Message], sampling: Sampling) -> None:
+        found: object
+        try:
+            found = await model.answer(messages, sampling)
+        except ModelError as error:
+            found = str(error)
+        try:
+            pipe.send((number, found, model.busy))
+        except OSError:
+            ended.set()
+
+    def heard() -> None:
+        try:
+            while pipe.poll():
+                task = asyncio.ensure_future(answer(*pipe.recv()))
+                at_work.add(task)
+                task.add_done_callback(at_work.discard)
+        except (EOFError, OSError):
+            asyncio.get_running_loop().remove_reader(pipe.fileno())
+            ended.set()
+
+    asyncio.get_running_loop().add_reader(pipe.fileno(), heard)
+    await ended.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Copies of a local model: the same answers, each talk with the copy that knows it, nothing left."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="local models need the extra hf")
+
+from arrears.errors import ModelError, RunStopped, UsageError
+from arrears.models.chat import Completion, Message, Sampling
+from arrears.models.hf import LocalModel
+from arrears.models.replicas import Replicas, useful_copies
+from tests import small_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with random weights."""
+    return small_model.build(tmp_path_factory.mktemp("small"))
+
+
+async def talks(model: LocalModel | Replicas, count: int = 6) -> list[list[Completion]]:
+    """Some talks of three messages each, side by side."""
+
+    async def one(n: int) -> list[Completion]:
+        messages = [Message(role="system", content="You collect."), ask(f"Case {n}.")]
+        said = []
+        for turn in range(3):
+            answer = await model.answer(messages, Sampling(0.7, seed=n * 10 + turn, max_tokens=8))
+            said.append(answer)
+            messages += [Message(role="assistant", content=answer.text), ask(f"And, {turn}?")]
+        return said
+
+    return await asyncio.gather(*(one(n) for n in range(count)))
+
+
+def ask(text: str) -> Message:
+    """What the policy is asked."""
+    return Message(role="user", content=text)
+
+
+def test_copies_say_what_one_model_says(folder: Path) -> None:
+    alone, several = LocalModel(folder, 8), Replicas(folder, 8, 2)
+    try:
+        assert asyncio.run(talks(several)) == asyncio.run(talks(alone))
+        assert several.busy > 0
+    finally:
+        alone.close()
+        several.close()
+
+
+def test_a_talk_stays_with_the_copy_that_has_read_its_beginning(folder: Path) -> None:
+    model = Replicas(folder, 8, 2)
+    try:
+        for said in asyncio.run(talks(model)):
+            assert said[0].usage.tokens_cached == 0
+            assert all(answer.usage.tokens_cached > 0 for answer in said[1:])
+        homes = [model._homes[key] for key in model._homes]
+        assert {homes.count(copy) for copy in model._copies} == {3}, "three talks each"
+    finally:
+        model.close()
+
+
+def test_a_prompt_that_does_not_fit_fails_alone(folder: Path) -> None:
+    model = Replicas(folder, 8, 2)
+
+    async def both() -> list[object]:
+        return await asyncio.gather(
+            model.answer([ask("many words " * 5000)], Sampling()),
+            model.answer([ask("Hello.")], Sampling(max_tokens=4)),
+            return_exceptions=True,
+        )
+
+    try:
+        long, short = asyncio.run(both())
+    finally:
+        model.close()
+    assert isinstance(long, ModelError)
+    assert "does not fit" in str(long)
+    assert isinstance(short, Completion)
+
+
+def test_a_copy_that_is_ended_from_outside_stops_the_run(folder: Path) -> None:
+    model = Replicas(folder, 8, 2)
+
+    async def asked() -> None:
+        answer = asyncio.ensure_future(
+            model.answer([ask("Hello.")], Sampling(0.7, 1, max_tokens=400))
+        )
+        await asyncio.sleep(0)
+        for copy in model._copies:
+            copy._process.kill()
+        await answer
+
+    try:
+        with pytest.raises(RunStopped, match="resume with the same command"):
+            asyncio.run(asked())
+        with pytest.raises(RunStopped, match="resume with the same command"):
+            asyncio.run(model.answer([ask("Hello.")], Sampling()))
+    finally:
+        model.close()
+
+
+def test_a_folder_without_a_model_is_told_as_it_is_for_one(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    told = []
+    for open_it in (lambda: LocalModel(tmp_path, 8), lambda: Replicas(tmp_path, 8, 2)):
+        with pytest.raises(UsageError) as error:
+            open_it()
+        told.append(str(error.value))
+    assert told[0] == told[1]
+
+
+def test_no_copy_outlives_the_process_that_opened_it(folder: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom arrears.models.replicas import Replicas\n"
+        f"model = Replicas(Path({str(folder)!r}), 8, 2)\nprint('open', flush=True)\ninput()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "open\n"
+    process.kill()
+    # The copies hold the other end of this pipe too: it ends with the last of them.
+    assert process.stdout.read() == ""
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "batch", "cores", "accelerated", "copies"),
+    [
+        (30, 128, 2, False, 2),
+        (30, 128, 16, False, 16),
+        (30, 20, 16, False, 2),  # Eight messages at once are the least that a copy is worth.
+        (30, 1, 16, False, 1),  # A chat.
+        (900, 128, 16, False, 1),  # A step is long enough for all threads.
+        (30, 128, 16, True, 1),
+        (0, 128, 16, False, 1),  # Weights in another form: nobody knows how large.
+    ],
+)
+def test_copies_pay_for_small_models_with_much_to_say(
+    megabytes: int, batch: int, cores: int, accelerated: bool, copies: int, tmp_path: Path
+) -> None:
+    if megabytes:
+        with (tmp_path / "model.safetensors").open("wb") as file:
+            file.truncate(megabytes << 20)
+    assert useful_copies(tmp_path, batch, cores, accelerated) == copies
