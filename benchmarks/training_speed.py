@@ -260,7 +260,7 @@ def playouts(model: Path, place: Path) -> None:
     people = load_suite("debtbench", "train")[:64]
     course = course_of(
         f"hf/{model}", "debtbench", people,
-        seed=1, moments=3, playouts=2, playout_temperature=0.0, sure_words=True, wording="short",
+        seed=1, moments=3, playouts=2, playout_temperature=0.0, drawn="acts", wording="short",
     )  # fmt: skip
     used: list[tuple[Any, float]] = []
     opened = hf.opened

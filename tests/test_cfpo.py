@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -92,6 +93,17 @@ def test_more_pairs_come_widest_first_and_none_below_the_margin() -> None:
 def test_messages_that_read_alike_make_no_pair() -> None:
     moment = Moment(2, (candidate(0.9, text="Hello."), candidate(0.1, text="Hello.")), 0)
     assert pairs_of(moment, 0.0) == []
+
+
+def test_a_message_with_a_fault_is_never_the_better_one() -> None:
+    """Nothing good that came of it makes it one to be learnt; it may well be the worse one."""
+    lies = replace(candidate(0.9), faults=("words_against_acts",))
+    moment = Moment(2, (lies, candidate(0.7), candidate(0.2)), 0)
+    (pair,) = pairs_of(moment, 0.05, most=9)
+    assert (pair.chosen.reward, pair.rejected.reward) == (0.7, 0.2)
+    lies = replace(candidate(0.1), faults=("words_against_acts",))
+    moment = Moment(2, (lies, candidate(0.7)), 0)
+    assert [p.rejected for p in pairs_of(moment, 0.05)] == [lies]
 
 
 def test_a_candidate_that_nobody_could_judge_is_in_no_pair() -> None:
@@ -400,6 +412,7 @@ def test_the_cost_is_told_kind_by_kind() -> None:
         (("--recipe", "nano-sft"), "learns by dpo"),
         (("--limit", "99"), "has 6"),
         (("--lang", "zh"), "English only"),
+        (("--drawn", "acts"), "only a local policy"),
     ],
 )
 def test_what_cannot_be_is_refused(words: tuple[str, ...], why: str, tmp_path: Path) -> None:

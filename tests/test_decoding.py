@@ -181,32 +181,44 @@ def test_without_temperature_the_best_token_is_taken() -> None:
     assert noise.chosen([0, 1], scores).tolist()[0] == 1
 
 
-def test_what_follows_a_text_is_not_drawn() -> None:
-    """A row is drawn up to the text, wherever its tokens end; from there on it is greedy."""
+@pytest.mark.parametrize("start", ["", "Acts:"])
+def test_only_the_part_between_two_texts_is_drawn(start: str) -> None:
+    """Before it and behind it a row is greedy, wherever the tokens of the texts end."""
     import torch
 
     from arrears.models.hf import _OwnNoise, _Waiting
 
-    pieces = ["a", "b", "Wo", "rds:", " c"]
+    pieces = ["a", "b", "Ac", "ts:", "Wo", "rds:", " c"]
 
     class Pieces:
         def decode(self, tokens: list[int]) -> str:
             return "".join(pieces[token] for token in tokens)
 
-    rows, scores = 200, torch.tensor([1.0, 0.5, 0.5, 0.5, 0.5])
+    def scores(column: int) -> Any:
+        """The likeliest piece is an `a`, but for the start, which is said at a known place."""
+        likely = {3: 2, 4: 3}.get(column, 0)
+        flat = torch.full((rows, len(pieces)), 0.5)
+        flat[:, likely] = 1.0 if likely == 0 else 20.0
+        return flat
+
+    rows = 200
     noise = _OwnNoise(torch, Pieces())
     for name in range(rows):
-        drawn = Sampling(1.0, seed=name, sure_after="Words:")
-        noise.add(name, _Waiting([], "", drawn, None))  # type: ignore[arg-type]
-    columns = [noise.chosen(range(rows), scores.repeat(rows, 1)).tolist() for _ in range(40)]
-    before, after = 0, 0
+        sampling = Sampling(1.0, seed=name, drawn=(start, "Words:"))
+        noise.add(name, _Waiting([], "", sampling, None))  # type: ignore[arg-type]
+    columns = [noise.chosen(range(rows), scores(column)).tolist() for column in range(60)]
+    drawn, behind = 0, 0
     for row in zip(*columns, strict=True):
-        said, _, rest = Pieces().decode(list(row)).partition("Words:")
-        assert set(rest) <= {"a"}, "only the likeliest piece"
-        before += sum(piece in said for piece in ("b", " c"))
-        after += len(rest)
-    assert before > rows / 2
-    assert after > rows
+        said = Pieces().decode(list(row))
+        before, _, rest = said.partition("Acts:")
+        if start:
+            assert set(before) == {"a"}, "only the likeliest piece"
+        part, _, rest = (rest if start else said).partition("Words:")
+        assert set(rest) <= set("aActs:"), "only the likeliest piece"
+        drawn += part.count("b") + part.count(" c")
+        behind += len(rest)
+    assert drawn > rows
+    assert behind > rows
 
 
 def test_a_growing_talk_is_read_once_and_branches_share_their_past(

@@ -45,6 +45,10 @@ def test_a_recipe_may_be_a_file_and_settings_go_over_it(tmp_path: Path) -> None:
         ("[lora]\nranks = 3", "ranks: there is no such key; known: rank, alpha, dropout, targets"),
         ("[training]\nepochs = 1", "training.learning_rate: is missing"),
         ("[training]\nlearning_rate = 1e-3\n[dpo]\n", 'kind = "dpo" needs [dpo]'),
+        (
+            "[training]\nlearning_rate = 1e-3\n[dpo]\nuntil = 'x'\nprecompute_reference = true",
+            "until and precompute_reference do not go together",
+        ),
         ("[training\n", "is not TOML"),
     ],
 )

@@ -8,7 +8,7 @@ from arrears.dialogue.acts import Act
 from arrears.dialogue.acts_text import read_acts
 from arrears.dialogue.record import Dialogue, Turn
 from arrears.scoring.row import score
-from arrears.scoring.simulator import FAULTS, faults_of
+from arrears.scoring.simulator import FAULTS, faults_of, spoken_faults
 from arrears.strategies import Seat
 from arrears.terms import Mandate
 from tests.talks import talks
@@ -95,6 +95,13 @@ def test_what_a_debtor_may_do(words: str, line: str) -> None:
 def test_a_yes_without_an_act_is_seen_only_where_there_is_something_to_accept() -> None:
     assert by_debtor("I accept your offer, thank you.", "non", OFFER) == ("yes_without_act",)
     assert by_debtor("I accept your offer, thank you.", "non", HELLO) == ()
+
+
+def test_of_one_message_only_its_own_words_count() -> None:
+    lie = ("collector", "I can do 24 months.", "ask(inst_prds=12)")
+    talk = dialogue(HELLO, ("debtor", "No.", "non"), lie, ("debtor", "No.", "non"), HELLO)  # type: ignore[arg-type]
+    assert spoken_faults(talk.turns[:3]) == ("words_against_acts",)
+    assert spoken_faults(talk.turns) == ()
 
 
 def test_a_story_that_changes_is_seen() -> None:

@@ -85,6 +85,20 @@ def test_of_a_pair_only_the_two_answers_are_compared(shelf: Path, tmp_path: Path
             assert tokenizer.decode(learned) == messages[-1]["content"] + "<|im_end|>\n"
 
 
+def test_of_a_pair_what_follows_the_acts_may_be_left_out(shelf: Path, tmp_path: Path) -> None:
+    """What counts ends with the mark in both answers; what stands before it is unchanged."""
+    chosen = recipe("dpo", "dpo.until=Dialogue:", batch=4, epochs=1)
+    trainer, laid, *_ = ready(shelf, tmp_path, "dpo", chosen)
+    tokenizer = trainer.processing_class
+    for step, batch in enumerate(trainer.get_train_dataloader()):
+        rows = laid.order[4 * step : 4 * step + 4]
+        for at, answer in enumerate([talk(n)[-1] for n in rows] + [talk(n + 1)[-1] for n in rows]):
+            compared = batch["completion_mask"][at].bool()
+            learned = tokenizer.decode(batch["input_ids"][at][compared])
+            acts, mark, _ = answer["content"].partition("Dialogue:")
+            assert learned.rstrip() == acts + mark
+
+
 def test_a_qwen3_template_is_trained_in_the_form_that_trl_knows(
     shelf: Path, tmp_path: Path
 ) -> None:

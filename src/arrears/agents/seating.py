@@ -33,7 +33,7 @@ from arrears.agents.replay import REPLAY, replay_seat
 from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import Dialogue, Turn
-from arrears.dialogue.render import WORDS
+from arrears.dialogue.render import ACTS, WORDS
 from arrears.errors import UsageError
 from arrears.models.backends import Backends
 from arrears.models.chat import ChatModel, Purpose, Sampling
@@ -80,8 +80,8 @@ class Seating:
 
     debtor_temperature: float | None = None
     """Of a model in the debtor's seat, where it is another than that of the rest."""
-    sure_words: bool = False
-    """Whether a local model in the collector's seat draws only what comes before its words."""
+    acts_alone: bool = False
+    """Whether of a local model's messages in the collector's seat only the acts are drawn."""
 
     async def talk(
         self, place: Place, debtor: Debtor, collector: str, seat: str, history: Sequence[Turn] = ()
@@ -193,5 +193,5 @@ class Seating:
         warmth = self.temperature
         if role == "debtor" and self.debtor_temperature is not None:
             warmth = self.debtor_temperature
-        sure = WORDS if self.sure_words and role == "collector" else ""
-        return Sampling(warmth, int(rng.integers(1 << 31)), self.max_tokens, sure_after=sure)
+        drawn = (ACTS, WORDS) if self.acts_alone and role == "collector" else None
+        return Sampling(warmth, int(rng.integers(1 << 31)), self.max_tokens, drawn=drawn)

@@ -64,8 +64,8 @@ _RUBRIC = "scripted/rubric"
     type=click.FloatRange(0, 2),
     help="Of the policy as it plays, before and after a candidate; default: as --temperature.",
 )
-@click.option("--sure-words", is_flag=True,
-              help="Draw of a candidate what comes before its words only (hf/ alone).")  # fmt: skip
+@click.option("--drawn", type=click.Choice(["message", "acts"]), default="message",
+              show_default=True, help="What of a candidate is drawn; acts: hf/ alone.")  # fmt: skip
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Of one message of a model.")
 @click.option(
     "--collector-prompt", type=click.Choice(WORDINGS),
@@ -102,7 +102,7 @@ def cfpo(
     max_tokens: int | None,
     unlike: str,
     playout_temperature: float | None,
-    sure_words: bool,
+    drawn: str,
     collector_prompt: Wording | None,
     recipe: str,
     changes: tuple[str, ...],
@@ -145,7 +145,7 @@ def cfpo(
             experience=experience, temperature=temperature, w_agreement=w_agreement,
             w_experience=w_experience, without=without or "", mandate=parse_mandate(limits),
             max_turns=max_turns, lang=lang, wording=wording, max_tokens=max_tokens,
-            unlike=unlike, sure_words=sure_words,
+            unlike=unlike, drawn=drawn,
             playout_temperature=temperature if playout_temperature is None else playout_temperature,
         )  # fmt: skip
         one = Round(course, people, Choice(margin, pairs), chosen, out / f"round-{number}")

@@ -5,8 +5,8 @@ from arrears.dialogue.record import Turn
 from arrears.strategies import strategies
 from arrears.terms import RATIOS, Dimension
 
-WORDS = "Dialogue:"
-"""What stands before the words that the other side hears, at the end of a message."""
+ACTS, WORDS = "Action:", "Dialogue:"
+"""What stands before the acts, and before the words that end a message."""
 
 
 def render_message(turn: Turn) -> str:
@@ -20,7 +20,7 @@ def render_message(turn: Turn) -> str:
     if turn.strategy is not None:
         known = strategies(turn.seat).get(turn.strategy)
         parts.append(f"Strategy: {known.name if known else turn.strategy}")
-    parts.append(f"Action: {', '.join(map(render_act, turn.acts))}")
+    parts.append(f"{ACTS} {', '.join(map(render_act, turn.acts))}")
     parts.append(f"{WORDS} {turn.dialogue}")
     return "\n".join(parts)
 

@@ -32,9 +32,9 @@ class Sampling:
     max_tokens: int | None = None
     """Of the answer; None: 1,024, and 4,096 for a model that reasons first."""
     schema: Schema | None = None
-    sure_after: str = ""
-    """Once the answer has this text, the likeliest token is taken, whatever the temperature. For
-    local models alone; others take no notice."""
+    drawn: tuple[str, str] | None = None
+    """Only what lies between these two texts is drawn at the temperature; before and behind, the
+    likeliest token is taken. For local models alone; others take no notice."""
 
 
 class Completion(NamedTuple):

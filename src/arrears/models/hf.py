@@ -273,6 +273,16 @@ def _ends_of(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(t for t in (*found, *own) if t is not None)
 
 
+class _Part(NamedTuple):
+    """How far a row is, of which only a part is drawn."""
+
+    start: str
+    end: str
+    said: list[int]
+    before: bool
+    """Whether it still waits for the start."""
+
+
 class _OwnNoise:
     """Draws each row by its own seed: greedy choice among logits with Gumbel noise is sampling.
 
@@ -283,8 +293,8 @@ class _OwnNoise:
     def __init__(self, torch: Any, tokenizer: Any) -> None:
         self._torch, self._tokenizer = torch, tokenizer
         self._drawn: dict[int, tuple[float, Any]] = {}
-        self._until: dict[int, tuple[str, list[int]]] = {}
-        """Of rows that are sampled up to some text: the text, and what they have said."""
+        self._drawn_part: dict[int, _Part] = {}
+        """Of rows of which only a part is drawn."""
 
     def add(self, name: int, one: _Waiting) -> None:
         """A row joins."""
@@ -294,13 +304,17 @@ class _OwnNoise:
             generator = self._torch.Generator(device="cpu")
             generator.manual_seed(seed)
             self._drawn[name] = (one.sampling.temperature, generator)
-            if one.sampling.sure_after:
-                self._until[name] = (one.sampling.sure_after, [])
+            if one.sampling.drawn:
+                start, end = one.sampling.drawn
+                self._drawn_part[name] = _Part(start, end, [], start != "")
 
     def drop(self, name: int) -> None:
         """A row leaves."""
         self._drawn.pop(name, None)
-        self._until.pop(name, None)
+        self._drawn_part.pop(name, None)
+
+    def _waits(self, name: int) -> bool:
+        return name in self._drawn_part and self._drawn_part[name].before
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Scores with the noise of the rows that are sampled, for `generate`."""
@@ -310,23 +324,30 @@ class _OwnNoise:
     def chosen(self, names: Sequence[int], scores: Any) -> Any:
         """A token for each of these rows."""
         tokens = self._noisy(names, scores).argmax(-1)
-        if self._until:
-            for name, token in zip(names, tokens.tolist(), strict=True):
-                if name in self._until:
-                    self._heard(name, token)
+        for name, token in zip(names, tokens.tolist(), strict=True) if self._drawn_part else ():
+            if name in self._drawn_part:
+                self._heard(name, token)
         return tokens
 
     def _heard(self, name: int, token: int) -> None:
-        """Stop drawing where a row has said the text up to which it is drawn."""
-        text, said = self._until[name]
-        said.append(token)
+        """Begin or end to draw where a row has said the text that is waited for."""
+        part = self._drawn_part[name]
+        part.said.append(token)
+        text = part.start if part.before else part.end
         # A token is a character at least, but for those that are parts of one.
-        if text in self._tokenizer.decode(said[-4 * len(text) :]):
-            self.drop(name)
+        if text in self._tokenizer.decode(part.said[-4 * len(text) :]):
+            if part.before:
+                self._drawn_part[name] = part._replace(before=False)
+            else:
+                self.drop(name)
 
     def _noisy(self, names: Sequence[int], scores: Any) -> Any:
         torch = self._torch
-        drawn = [(at, *self._drawn[n]) for at, n in enumerate(names) if n in self._drawn]
+        drawn = [
+            (at, *self._drawn[name])
+            for at, name in enumerate(names)
+            if name in self._drawn and not self._waits(name)
+        ]
         if not drawn:
             return scores
         size = scores.shape[-1]

@@ -62,7 +62,7 @@ def faults_of(dialogue: Dialogue, debtor: Debtor) -> tuple[tuple[str, ...], tupl
         turns = [turn for turn in dialogue.turns if turn.seat == seat]
         text = "\n".join([turn.dialogue for turn in turns]).lower()
         found[seat] += _phrases(seat, text)
-        found[seat] += _numbers(seat, dialogue.turns)
+        found[seat] += [fault for _, fault in _numbers(seat, dialogue.turns)]
     found["debtor"] += _money(dialogue.turns, debtor)
     found["debtor"] += _facts(dialogue.turns, debtor, "debtor")
     found["collector"] += _facts(dialogue.turns, debtor, "collector")
@@ -81,11 +81,18 @@ def _phrases(seat: Seat, text: str) -> Iterator[str]:
                 break
 
 
-def _numbers(seat: Seat, turns: Sequence[Turn]) -> Iterator[str]:
-    """Spoken terms that are not those of the acts, and agreement that is spoken only."""
+def spoken_faults(turns: Sequence[Turn]) -> tuple[str, ...]:
+    """What the words of the last of these turns say that its acts do not: keys of `FAULTS`."""
+    last = len(turns) - 1
+    return tuple(fault for at, fault in _numbers(turns[last].seat, turns) if at == last)
+
+
+def _numbers(seat: Seat, turns: Sequence[Turn]) -> Iterator[tuple[int, str]]:
+    """Spoken terms that are not those of the acts, and agreement that is spoken only; each with
+    the place of its turn."""
     live: dict[str, set[float]] = {}
     yes = _tells()["yes"]
-    for turn in turns:
+    for at, turn in enumerate(turns):
         acts = _values(turn)
         if turn.seat == seat:
             words = turn.dialogue.lower()
@@ -97,10 +104,10 @@ def _numbers(seat: Seat, turns: Sequence[Turn]) -> Iterator[str]:
                     kind in acts and not numbers & (acts[kind] | live.get(kind, set()))
                     for kind, numbers in spoken.items()
                 ):
-                    yield "words_against_acts"
+                    yield at, "words_against_acts"
             accepts = any(act.kind == "accept" for act in turn.acts)
             if live and not accepts and any(phrase in words for phrase in yes):
-                yield "yes_without_act"
+                yield at, "yes_without_act"
         for kind, values in acts.items():
             live.setdefault(kind, set()).update(values)
 

@@ -20,14 +20,17 @@ def pairs_of(moment: Moment, margin: float, most: int = 1, by_marks: bool = Fals
     Ranked by the mean foresight reward of those that were played out (0 … 1), or `by_marks` by the
     judge's marks on the same scale (2 … 20 brought to 0 … 1). The best is set against the worst,
     then the best against the second worst, the second best against the worst, and so on: no pair is
-    of one message with itself, and two messages that read alike make none.
+    of one message with itself, and two messages that read alike make none. A message with a fault
+    of its own (its words are not its acts) is never the better one, whatever came of it.
     """
     ranked = _ranked(moment.candidates, by_marks)
     found = []
     for spread in range(len(ranked) - 1, 0, -1):
         for better in range(len(ranked) - spread):
             (high, first), (low, last) = ranked[better], ranked[better + spread]
-            if high - low >= margin and _message(first) != _message(last):
+            if first.faults or _message(first) == _message(last):
+                continue
+            if high - low >= margin:
                 found.append(Pair(first, last, high - low))
     return sorted(found, key=lambda pair: -pair.margin)[:most]
 

@@ -12,6 +12,7 @@ from arrears.training.reward import YEARLY_RATE, Weights
 
 FORMAT_VERSION: Final = 1
 Unlike = Literal["words", "acts"]
+Drawn = Literal["message", "acts"]
 Without = Literal["", "filter", "simulation"]
 RUBRIC: Final = "scripted/rubric"
 """The built-in judge, of candidate messages and of whole talks."""
@@ -59,10 +60,10 @@ class Course(Record):
     """Of the policy as it plays, the talk itself and what follows a candidate. 0 weighs the turns
     that a greedy collector comes to, its loops among them, and leaves nothing of a playout to the
     policy's whim; only the debtor's luck then differs between the M."""
-    sure_words: bool = False
-    """Whether candidates are drawn only as far as their acts go, and their words are the likeliest
-    ones after these. A small model speaks badly at a temperature at which it bargains in several
-    ways; for local policies alone."""
+    drawn: Drawn = "message"
+    """What of a candidate is drawn: all of it, or its acts alone, between thoughts and words that
+    are the likeliest. A small model speaks badly at a temperature at which it bargains in several
+    ways, and pairs of such messages teach it to speak otherwise; for local policies alone."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Of one message; None: 1,024, and 4,096 for models that reason first."""
     debtor_temperature: Annotated[float, Field(ge=0, le=2)] = 0.7

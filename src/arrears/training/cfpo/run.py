@@ -62,10 +62,10 @@ def check(course: Course, settings: Settings) -> None:
     """UnknownName or UsageError before anything is spent."""
     if not is_model(course.policy):
         raise UsageError(f"{course.policy} cannot learn; the policy must be a model")
-    if course.sure_words and course.policy.partition("/")[0] != LOCAL:
+    if course.drawn == "acts" and course.policy.partition("/")[0] != LOCAL:
         raise UsageError(
-            f"sure words need a local policy (hf/PATH): {course.policy} cannot be told to stop "
-            "drawing in the middle of a message"
+            f"only a local policy (hf/PATH) can draw its acts alone; {course.policy} draws whole "
+            "messages: leave --drawn out"
         )
     check_debtor_seat(course.debtor_seat)
     for judge in (course.judge, course.experience):

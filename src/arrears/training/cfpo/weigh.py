@@ -22,6 +22,7 @@ from arrears.errors import MalformedReply, ModelError
 from arrears.models.chat import ChatModel, Sampling
 from arrears.rng import rng_for
 from arrears.scoring.judges import judge_dialogue
+from arrears.scoring.simulator import spoken_faults
 from arrears.scoring.unscored import Unscored
 from arrears.terms import Terms
 from arrears.training.cfpo.listwise import ListJudge, best
@@ -52,6 +53,8 @@ class Candidate:
     """Of the listwise judge, 2 … 20; None where none was asked or it failed."""
     playouts: tuple[Playout, ...]
     """Empty for those that did not pass the filter."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the message itself: keys of `scoring.simulator.FAULTS`."""
 
     @property
     def reward(self) -> float | None:
@@ -142,7 +145,12 @@ async def _weighed(table: Table, debtor: Debtor, place: Place, before: Before) -
     return Moment(
         number,
         tuple(
-            Candidate(turn, marks[at] if marks else None, by_place.get(at, ()))
+            Candidate(
+                turn,
+                marks[at] if marks else None,
+                by_place.get(at, ()),
+                spoken_faults((*before.said, turn)),
+            )
             for at, turn in enumerate(unlike)
         ),
         len(written) - len(turns),
@@ -171,7 +179,7 @@ async def _candidate(
 ) -> Turn | None:
     """One message for this past; None where it cannot be read."""
     branch = ("candidate", before.view.number, n)
-    drawn = replace(table.seating, branch=branch, sure_words=table.course.sure_words)
+    drawn = replace(table.seating, branch=branch, acts_alone=table.course.drawn == "acts")
     seat = drawn.collector(table.course.policy, place, debtor)
     await _brought_to(seat, before, debtor, table.course)
     try:

@@ -1,6 +1,6 @@
 """Direct preference optimisation: TRL's DPOTrainer over pairs of answers to one prompt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,29 @@ def dpo_trainer(model: Any, tokenizer: Any, data: Data, recipe: Recipe, checkpoi
         precompute_ref_log_probs=part.precompute_reference,
         **_losses(part),
     )
-    return DPOTrainer(
+    trainer = DPOTrainer(
         model=model,
         args=config,
         train_dataset=Dataset.from_list(data.rows),
         processing_class=tokenizer,
         peft_config=lora_config(recipe.lora),
     )
+    if part.until:
+        trainer.train_dataset = trainer.train_dataset.map(
+            lambda row: {
+                side: up_to(part.until, row[side], tokenizer)
+                for side in ("chosen_ids", "rejected_ids")
+            }
+        )
+    return trainer
+
+
+def up_to(text: str, ids: Sequence[int], tokenizer: Any) -> list[int]:
+    """The first tokens of an answer, until they hold a text; all of them where they never do."""
+    for end in range(1, len(ids)):
+        if text in tokenizer.decode(ids[:end]):
+            return list(ids[:end])
+    return list(ids)
 
 
 def _losses(part: DpoPart) -> dict[str, Any]:

@@ -120,8 +120,18 @@ class DpoPart(Record):
     """Shape of the loss over the margin."""
     sft_weight: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the chosen answer's own likelihood, added to the loss."""
+    until: str = ""
+    """Answers are compared up to this text and no further, such as `Dialogue:` where they differ by
+    their acts and the words only follow; "" compares them whole."""
     precompute_reference: bool = False
     """Run the reference once over all rows before training, instead of beside the model."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "DpoPart":
+        if self.until and self.precompute_reference:
+            # TRL computes before the answers can be cut.
+            raise ValueError("until and precompute_reference do not go together")
+        return self
 
 
 class Recipe(Record):

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from arrears.debtors.record import Record
 from arrears.errors import BrokenFile
-from arrears.training.cfpo.plan import Unlike, Without
+from arrears.training.cfpo.plan import Drawn, Unlike, Without
 from arrears.training.fit.recipe import put_over
 from arrears.training.nano.corpus import Mix
 from arrears.training.nano.model import Shape
@@ -52,8 +52,8 @@ class CfpoPart(Record):
     """Of the policy when it writes candidates."""
     playout_temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Of the policy as it plays: 0, as it is in the proof."""
-    sure_words: bool = True
-    """Whether candidates are drawn only as far as their acts go."""
+    drawn: Drawn = "acts"
+    """What of a candidate is drawn."""
     without: Without = ""
     """An ablation."""
     recipe: str = "nano-dpo"

@@ -150,7 +150,7 @@ def round_of(nano: Nano, out: Path, seed: int, model: Path, number: int) -> Roun
         playouts=part.playouts,
         temperature=part.temperature,
         playout_temperature=part.playout_temperature,
-        sure_words=part.sure_words,
+        drawn=part.drawn,
         without=part.without,
         wording=_WORDING,
         max_tokens=LONGEST,
