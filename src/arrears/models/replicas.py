@@ -2,7 +2,7 @@
 
 A model of some million parameters spends more time between its kernels than in them, and there one
 Python process uses one core, shared with the debtors and the ledger. On a processor several copies
-with a thread each therefore write more than one with several threads (docs/nano.md has the figure).
+with a thread each therefore write more than one with several threads.
 All messages of one conversation go to the copy that has read its beginning.
 """
 
