@@ -134,7 +134,8 @@ def test_no_copy_outlives_the_process_that_opened_it(folder: Path) -> None:
     ("megabytes", "batch", "cores", "accelerated", "copies"),
     [
         (30, 128, 2, False, 2),
-        (30, 128, 16, False, 16),
+        (30, 128, 4, False, 4),
+        (30, 128, 16, False, 8),
         (30, 20, 16, False, 2),  # Eight messages at once are the least that a copy is worth.
         (30, 1, 16, False, 1),  # A chat.
         (900, 128, 16, False, 1),  # A step is long enough for all threads.

@@ -23,6 +23,8 @@ _SMALL: Final = 256 << 20
 """Bytes of weights up to which copies pay: above, a step is long enough for all threads."""
 _LEAST: Final = 8
 """Messages at once that a copy must get before it is worth its start."""
+_MOST: Final = 8
+"""Copies at most: each takes a gigabyte of memory or two, whatever its weights."""
 _KEEPS: Final = 2 << 30
 """Bytes of what was read before, of all copies together."""
 
@@ -35,7 +37,7 @@ def useful_copies(path: Path, batch: int, cores: int, accelerated: bool) -> int:
     weights = sum(file.stat().st_size for file in path.glob("*.safetensors"))
     if not 0 < weights <= _SMALL:
         return 1
-    return max(1, min(cores, batch // _LEAST))
+    return max(1, min(cores, batch // _LEAST, _MOST))
 
 
 class Replicas:
@@ -44,7 +46,8 @@ class Replicas:
     def __init__(self, path: Path, batch: int, count: int) -> None:
         """UsageError where the folder holds no model that can be opened."""
         self._copies = [_Copy(path, ceil(batch / count), _KEEPS // count) for _ in range(count)]
-        self._homes: dict[str, _Copy] = {}
+        self._homes: dict[int, _Copy] = {}
+        """Where a conversation is known, by the hash of its beginning."""
         try:
             for copy in self._copies:
                 copy.wait()
@@ -60,7 +63,7 @@ class Replicas:
     async def answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """The answer of the copy that knows this conversation. ModelError where it does not fit,
         RunStopped where the copy has gone."""
-        beginning = "\n".join(message["content"] for message in messages[:2])
+        beginning = hash(tuple(message["content"] for message in messages[:2]))
         home = self._homes.get(beginning)
         if home is None:
             home = min(self._copies, key=lambda copy: copy.asked)
