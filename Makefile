@@ -11,9 +11,8 @@ bench: .venv/ready
 	    --collector scripted/firm --collector scripted/adaptive \
 	    --seed 1 --out runs/first
 
-# One process more than there are cores: some tests only wait, for slow servers and for kills.
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # A small collector from random weights to the proof: runs/nano. Interrupted, it goes on there.
 nano: .venv/ready-train
