@@ -24,9 +24,7 @@ from arrears.training.fit.run import fit
 from arrears.training.nano.stages import AT_ONCE, LONGEST
 from arrears.training.rejection.plan import SETS, make_sample_plan
 from arrears.training.rejection.sets import Sample
-from arrears.training.report.lines import compared
-from arrears.training.report.study import study_of
-from benchmarks.nano_study import told
+from benchmarks.nano_study import table
 
 FIGURES = ("SR", "RR", "QRD", "HRD", "CD", "L1D", "L2D", "ATV", "CRI", "DHI", "CCI")
 
@@ -85,13 +83,7 @@ def one_seed(seed: int, base: Path, out: Path, settings: list[str]) -> Iterator[
         lines = tuple(f"hf/{model}" for model in models)
         plan_of_all = make_plan(populations, collectors=lines, seed=seed, max_tokens=LONGEST)
         run(plan_of_all, populations, out / "proof", settings=calls, progress=bar("dialogues"))
-    study = study_of(compared([open_run(out / "proof")], None, ()))
-    for section in study.sections:
-        for versus in section.versus:
-            yield f"  {versus.name}"
-            for key, change in versus.main.changes.items():
-                if key in FIGURES:
-                    yield f"    {key:<10} {told(change)}"
+    yield from table([open_run(out / "proof")], FIGURES)
 
 
 if __name__ == "__main__":

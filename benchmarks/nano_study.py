@@ -64,14 +64,14 @@ def one_seed(seed: int, out: Path, debtors: int, settings: Sequence[str]) -> Ite
     yield from table([open_run(proof)])
 
 
-def table(runs: Sequence[StoredRun]) -> Iterator[str]:
+def table(runs: Sequence[StoredRun], figures: Sequence[str] = FIGURES) -> Iterator[str]:
     """Before, and each model after with its paired difference."""
     study = study_of(compared(runs, None, ()))
     for section in study.sections:
         for versus in section.versus:
             yield f"  {versus.name}"
             for key, change in versus.main.changes.items():
-                if key in FIGURES:
+                if key in figures:
                     yield f"    {key:<10} {told(change)}"
 
 

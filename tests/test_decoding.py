@@ -221,6 +221,21 @@ def test_only_the_part_between_two_texts_is_drawn(start: str) -> None:
     assert behind > rows
 
 
+def test_a_model_that_cannot_draw_a_part_says_so(folder: Path) -> None:
+    """Nothing is drawn whole in its place without a word."""
+    from arrears.errors import RunStopped
+    from arrears.models import hf
+
+    model = hf.LocalModel(folder, 4)
+    model._memory = model._writer = None
+    drawn = Sampling(1.0, seed=1, max_tokens=4, drawn=("", "e"))
+    try:
+        with pytest.raises(RunStopped, match="leave --drawn out"):
+            asyncio.run(model.answer([Message(role="user", content="Hello.")], drawn))
+    finally:
+        model.close()
+
+
 def test_a_growing_talk_is_read_once_and_branches_share_their_past(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,19 +13,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from arrears.errors import ModelError, UsageError
+from arrears.errors import ModelError, RunStopped, UsageError
 from arrears.machine import cores
 from arrears.models import attention
 from arrears.models.budget import Call, CallLog
 from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
 from arrears.models.decoding import Answer, Request, Writer, fits, write
-from arrears.models.kept import Memory
+from arrears.models.kept import KEEPS, Memory
 from arrears.models.providers import answer_tokens
 from arrears.models.replicas import Replicas, useful_copies
 from arrears.models.usage import Usage
 
-_KEEPS = 2 << 30
-"""Bytes of what was read before, on a processor; a fifth of a graphics card's memory there."""
 _FINISHED_SHARE = 6
 """New ones join when one in so many has finished: each joining packs the batch anew."""
 
@@ -41,7 +39,7 @@ class LocalModel:
     """One loaded model. Calls that wait together are generated together, and what was read for one
     message of a talk is not read again for the next (`decoding`)."""
 
-    def __init__(self, path: Path, batch: int, keeps: int = _KEEPS) -> None:
+    def __init__(self, path: Path, batch: int, keeps: int = KEEPS) -> None:
         """`keeps`: bytes of what was read before, on a processor. UsageError where the folder holds
         no model or the extra is not installed."""
         if not (path / "config.json").exists():
@@ -90,7 +88,13 @@ class LocalModel:
         """Seconds in which it has read and written so far, in the batch that is joined and left."""
 
     async def answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        """Queue a conversation and wait for its answer. ModelError where it does not fit."""
+        """Queue a conversation and wait for its answer. ModelError where it does not fit,
+        RunStopped where this model cannot answer as it is asked to."""
+        if sampling.drawn and self._writer is None:
+            raise RunStopped(
+                "a model that forgets part of what it reads cannot draw a part of its message; "
+                "leave --drawn out"
+            )
         talk = list(messages)
         prompt = self._tokenizer.apply_chat_template(
             talk, tokenize=False, add_generation_prompt=True

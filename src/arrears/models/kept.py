@@ -2,7 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+KEEPS: Final = 2 << 30
+"""Bytes that are held on a processor; a fifth of a graphics card's memory there."""
 
 
 class Kept(NamedTuple):

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,8 @@ def main() -> None:
 
 
 async def _answer_all(model: "LocalModel", pipe: Connection) -> None:
-    ended = asyncio.Event()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    sender = ThreadPoolExecutor(max_workers=1)
     at_work: set[asyncio.Task[None]] = set()
 
     async def answer(number: int, messages: list[Message], sampling: Sampling) -> None:
@@ -55,7 +57,8 @@ async def _answer_all(model: "LocalModel", pipe: Connection) -> None:
         except ModelError as error:
             found = str(error)
         try:
-            pipe.send((number, found, model.busy))
+            # In a thread: a parent that is writing to us does not read, and we have to read then.
+            await loop.run_in_executor(sender, pipe.send, (number, found, model.busy))
         except OSError:
             ended.set()
 
@@ -66,10 +69,10 @@ async def _answer_all(model: "LocalModel", pipe: Connection) -> None:
                 at_work.add(task)
                 task.add_done_callback(at_work.discard)
         except (EOFError, OSError):
-            asyncio.get_running_loop().remove_reader(pipe.fileno())
+            loop.remove_reader(pipe.fileno())
             ended.set()
 
-    asyncio.get_running_loop().add_reader(pipe.fileno(), heard)
+    loop.add_reader(pipe.fileno(), heard)
     await ended.wait()
 
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from arrears.errors import ModelError, RunStopped, UsageError
 from arrears.models.chat import Completion, Message, Sampling
+from arrears.models.kept import KEEPS
 
 _SMALL: Final = 256 << 20
 """Bytes of weights up to which copies pay: above, a step is long enough for all threads."""
@@ -25,8 +26,6 @@ _LEAST: Final = 8
 """Messages at once that a copy must get before it is worth its start."""
 _MOST: Final = 8
 """Copies at most: each takes a gigabyte of memory or two, whatever its weights."""
-_KEEPS: Final = 2 << 30
-"""Bytes of what was read before, of all copies together."""
 
 
 def useful_copies(path: Path, batch: int, cores: int, accelerated: bool) -> int:
@@ -45,7 +44,7 @@ class Replicas:
 
     def __init__(self, path: Path, batch: int, count: int) -> None:
         """UsageError where the folder holds no model that can be opened."""
-        self._copies = [_Copy(path, ceil(batch / count), _KEEPS // count) for _ in range(count)]
+        self._copies = [_Copy(path, ceil(batch / count), KEEPS // count) for _ in range(count)]
         self._homes: dict[int, _Copy] = {}
         """Where a conversation is known, by the hash of its beginning."""
         try:
