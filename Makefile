@@ -12,7 +12,7 @@ bench: .venv/ready
 	    --seed 1 --out runs/first
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations 15
 
 # A small collector from random weights to the proof: runs/nano. Interrupted, it goes on there.
 nano: .venv/ready-train

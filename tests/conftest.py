@@ -49,6 +49,16 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stored Qwen3 that nothing is wrong with."""
+    from tests.small_qwen import model
+
+    folder = tmp_path_factory.mktemp("plain") / "collector"
+    model(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model and one file of rows of each form."""
     from tests import small_model

@@ -1,6 +1,8 @@
 """A Qwen3 of random weights with a tokenizer of many scripts, and texts to try tokenizers on."""
 
+import json
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,10 @@ def model(folder: Path, splitting: str = "qwen2", dtype: str = "float32", shards
     made.save_pretrained(folder, max_shard_size=shards)
     words.save_pretrained(folder)
     return made, words
+
+
+def changed(path: Path, change: Callable[[Any], object]) -> None:
+    """A JSON file, changed in its place."""
+    raw = json.loads(path.read_text())
+    change(raw)
+    path.write_text(json.dumps(raw))

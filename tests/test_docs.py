@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from arrears.cli.main import cli
 from arrears.models.providers import endpoint_of, providers
 from arrears.synthesis.personas.attributes import attributes
 from tests import accounts
@@ -108,11 +110,14 @@ def shortened(command: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if commands(p)], ids=lambda p: p.name)
-def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
-    arrears = [sys.executable, "-m", "arrears.cli.main"]
+def test_the_commands_of_a_page_work(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In this process: what a command loads and learns serves those after it. As processes of their
+    # own they are run by the tests of each command.
+    monkeypatch.chdir(tmp_path)
     for name in BROUGHT:
-        made = [*arrears, "debtors", "make", "-n", "4", "--out", name]
-        subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+        assert run("debtors", "make", "-n", "4", "--out", name).exit_code == 0
     if any("accounts.csv" in command for command in commands(page)):
         accounts.write(tmp_path / "accounts.csv", accounts.rows(400))
     for name, text in shown_files(page).items():
@@ -126,12 +131,14 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
                 words = words[: words.index(">")]
             if "scores.csv" in words:
                 people_score(tmp_path / words[1], tmp_path / "scores.csv")
-            done = subprocess.run(
-                [*arrears, *words], cwd=tmp_path, capture_output=True, text=True, input="/quit\n",
-                env=env,
-            )  # fmt: skip
-            assert done.returncode == 0, f"{page.name}: arrears {piped}\n{done.stderr}"
+            done = run(*words, env=env)
+            assert done.exit_code == 0, f"{page.name}: arrears {piped}\n{done.stderr}"
             assert done.stdout or done.stderr or "--out" in words, command
+
+
+def run(*words: str, env: Mapping[str, str] | None = None) -> Result:
+    """A command of a page, to which somebody who has nothing to say listens."""
+    return CliRunner().invoke(cli, words, input="/quit\n", env=env, catch_exceptions=False)
 
 
 def test_the_collector_of_the_page_can_be_used_from_python(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from arrears.training.report.given_away import Spare, spare
 from arrears.training.report.lines import compared
 from arrears.training.report.scores import LEARNT
 from arrears.training.report.study import Study, study_of
-from arrears.training.reward import foresight_reward
+from arrears.training.report.words import who
+from arrears.training.reward import Weights, foresight_reward
 from tests.compared_runs import ADAPTIVE, LENIENT, doctored
 
 # The figures
@@ -52,6 +53,15 @@ def test_the_reward_is_that_of_every_talk(study: Study, stored: StoredRun) -> No
         ("reward", "quality", "experience"), zip(*rewards, strict=True), strict=True
     ):
         assert found[key].after == pytest.approx(np.mean(values))
+
+
+def test_the_reward_is_weighed_as_it_is_asked_for(stored: StoredRun) -> None:
+    asked = study_of(compared([stored], None, ()), Weights(0.25, 0.75))
+    found = asked.sections[1].versus[0].main.changes
+    for side in ("before", "after"):
+        quality, felt = getattr(found["quality"], side), getattr(found["experience"], side)
+        assert getattr(found["reward"], side) == pytest.approx(0.25 * quality + 0.75 * felt)
+    assert "0.25 f(α) + 0.75 experience" in who(asked)
 
 
 def test_messages_that_nobody_could_read_are_the_collectors_only_if_they_are(

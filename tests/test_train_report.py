@@ -166,6 +166,9 @@ def test_the_command_writes_the_page_and_prints_the_tables(
 
 
 def test_a_request_that_cannot_be_met_leaves_with_two(stored: StoredRun, tmp_path: Path) -> None:
+    done = arrears("train", "report", str(stored.path), "--weights", "1")
+    assert done.returncode == 2
+    assert "two numbers" in done.stderr
     done = arrears("train", "report", str(stored.path), "--after", "nobody", "--json")
     assert done.returncode == 2
     assert "unknown collector 'nobody'; known: scripted/lenient" in done.stderr

@@ -9,6 +9,7 @@ import click
 
 from arrears.agents.briefing import WORDINGS, Wording
 from arrears.cli.model_options import model_options
+from arrears.cli.reward_options import weights_of, weights_option
 from arrears.debtors.record import Debtor
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import load_suite
@@ -47,8 +48,7 @@ _RUBRIC = "scripted/rubric"
               help="Least difference between the two of a pair, on 0 to 1.")  # fmt: skip
 @click.option("--pairs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Most pairs of one turn.")  # fmt: skip
-@click.option("--weights", default="0.5,0.5", show_default=True,
-              help="Of the agreement's quality and of the experience.")  # fmt: skip
+@weights_option
 @click.option("--without", type=click.Choice(["filter", "simulation"]), help="An ablation.")
 @click.option("--temperature", type=click.FloatRange(0, 2, min_open=True), default=1.0,
               show_default=True, help="Of the policy when it writes candidates.")  # fmt: skip
@@ -135,15 +135,15 @@ def cfpo(
     if chosen.kind != "dpo":
         raise UsageError(f"{recipe} is for {chosen.kind}; CFPO learns by dpo")
     name, groups = _people(suite, own, limit, rounds, seed)
-    w_agreement, w_experience = _two(weights)
+    counts = weights_of(weights)
     wording = collector_prompt or told_of(policy, "collector_prompt") or "full"
     told: list[dict[str, object]] = []
     for number, people in enumerate(groups, 1):
         course = course_of(
             policy, name, people, debtor_seat=debtor_seat, seed=seed * 1000 + number,
             moments=moments, candidates=candidates, keep=keep, playouts=playouts, judge=judge,
-            experience=experience, temperature=temperature, w_agreement=w_agreement,
-            w_experience=w_experience, without=without or "", mandate=parse_mandate(limits),
+            experience=experience, temperature=temperature, w_agreement=counts.agreement,
+            w_experience=counts.experience, without=without or "", mandate=parse_mandate(limits),
             max_turns=max_turns, lang=lang, wording=wording, max_tokens=max_tokens,
             unlike=unlike, drawn=drawn,
             playout_temperature=temperature if playout_temperature is None else playout_temperature,
@@ -188,14 +188,6 @@ def _people(
     return name, [
         tuple(everyone[int(i)] for i in order[n * count : (n + 1) * count]) for n in range(rounds)
     ]
-
-
-def _two(weights: str) -> tuple[float, float]:
-    try:
-        first, second = (float(part) for part in weights.split(","))
-    except ValueError:
-        raise UsageError(f"--weights takes two numbers, such as 0.5,0.5, not {weights!r}") from None
-    return first, second
 
 
 def _say_cost(expected: "Estimate", rounds: int) -> None:

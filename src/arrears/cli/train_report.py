@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from arrears.cli.reward_options import weights_of, weights_option
 from arrears.errors import UsageError
 
 REPORT = "training.html"
@@ -29,6 +30,7 @@ KL_TALKS = 32
     show_default=True,
     help="Talks of a suite in which a local model's KL from the one before is measured; 0: none.",
 )
+@weights_option
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as one JSON document.")
 def report(
     runs: tuple[Path, ...],
@@ -36,6 +38,7 @@ def report(
     after: tuple[str, ...],
     out: Path | None,
     kl_talks: int,
+    weights: str,
     as_json: bool,
 ) -> None:
     """Did the training help? Collectors before and after on the same held-out debtors: tables with
@@ -66,8 +69,9 @@ def report(
         raise UsageError(f"{out} is a folder; --out names the html file")
     if not out.parent.is_dir():
         raise UsageError(f"there is no folder {out.parent} for {out.name}")
+    counts = weights_of(weights)
     chosen = compared([open_run(folder) for folder in runs], before, after)
-    study = study_of(chosen)
+    study = study_of(chosen, counts)
     with RunProgress("talks for the KL") as progress:
         moved = drifts(chosen, kl_talks, progress)
     curves = curves_of(chosen)

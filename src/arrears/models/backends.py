@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from arrears.errors import UsageError
 from arrears.models.budget import Budget, CallLog
@@ -15,13 +15,10 @@ from arrears.models.pacing import Ceiling, Gate
 from arrears.models.providers import Endpoint, endpoint_of, key_for, providers
 from arrears.models.remote import RemoteModel, Server
 from arrears.models.retries import Patience
+from arrears.models.shelf import LocalSeat, Shelf
 from arrears.models.transport import Timeouts, Transport
 from arrears.models.usage import PriceTable, load_prices
 from arrears.rng import rng_for
-
-if TYPE_CHECKING:
-    from arrears.models.hf import LocalModel
-    from arrears.models.replicas import Replicas
 
 LOCAL = "hf"
 
@@ -79,7 +76,7 @@ class Backends:
         spent = self._log.spent if self._log is not None else 0.0
         self._budget = Budget(settings.max_cost, spent) if settings.max_cost is not None else None
         self._servers: dict[str, Server] = {}
-        self._local: dict[str, LocalModel | Replicas] = {}
+        self._local = Shelf(settings.concurrency)
         self._transport: Transport | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,28 +90,18 @@ class Backends:
     ) -> None:
         if self._transport is not None:
             await self._transport.close()
-        for model in self._local.values():
-            model.close()
+        self._local.close()
         if self._log is not None:
             self._log.close()
 
     def model(self, spec: str, purpose: Purpose) -> ChatModel:
         """A model for one purpose of one dialogue. Errors as `check_model`."""
         if spec.partition("/")[0] == LOCAL:
-            return self._local_seat(spec, purpose)
+            return LocalSeat(self._local, spec, purpose, self._log)
         server = self._servers.get(spec)
         if server is None:
             server = self._servers[spec] = self._open(endpoint_of(spec, self._environment))
         return RemoteModel(server, purpose)
-
-    def _local_seat(self, spec: str, purpose: Purpose) -> ChatModel:
-        from arrears.models.hf import LocalSeat, opened
-
-        model = self._local.get(spec)
-        if model is None:
-            path = Path(spec.partition("/")[2])
-            model = self._local[spec] = opened(path, self._settings.concurrency)
-        return LocalSeat(model, spec, purpose, self._log)
 
     def _open(self, endpoint: Endpoint) -> Server:
         settings = self._settings

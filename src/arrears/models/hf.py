@@ -16,8 +16,7 @@ import orjson
 from arrears.errors import ModelError, RunStopped, UsageError
 from arrears.machine import cores
 from arrears.models import attention
-from arrears.models.budget import Call, CallLog
-from arrears.models.chat import Completion, Message, Purpose, Sampling, split_reasoning
+from arrears.models.chat import Completion, Message, Sampling, split_reasoning
 from arrears.models.decoding import Answer, Request, Writer, fits, write
 from arrears.models.kept import KEEPS, Memory
 from arrears.models.providers import answer_tokens
@@ -364,24 +363,6 @@ class _OwnNoise:
         scores = scores.float()
         scores[places] = scores[places] / heat + noise.to(scores.device)
         return scores
-
-
-class LocalSeat:
-    """A loaded model as one seat's ChatModel."""
-
-    def __init__(
-        self, model: LocalModel | Replicas, spec: str, purpose: Purpose, log: CallLog | None
-    ) -> None:
-        self._model, self._spec, self._purpose, self._log = model, spec, purpose, log
-
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        """The answer, from the next batch."""
-        began = perf_counter()
-        completion = await self._model.answer(messages, sampling)
-        if self._log is not None:
-            seconds = perf_counter() - began
-            self._log.add(Call(self._purpose, self._spec, completion.usage, 0.0, 1, seconds, False))
-        return completion
 
 
 def opened(path: Path, batch: int) -> LocalModel | Replicas:

@@ -24,6 +24,10 @@ def document_of(
     return {
         "lead": lead(study),
         "findings": findings(study, drifts),
+        "reward_weights": {
+            "quality": study.weights.agreement,
+            "experience": study.weights.experience,
+        },
         "before": compared.before.name,
         "after": [line.name for line in compared.after],
         "collectors": {

@@ -20,14 +20,14 @@ from arrears.scoring.unscored import Score, Unscored
 from arrears.training.report.given_away import Spare, spare
 from arrears.training.report.lines import Key, Line
 from arrears.training.report.paired import Derive
-from arrears.training.reward import Reward, foresight_reward
+from arrears.training.reward import Reward, Weights, foresight_reward
 
 LEARNT: Final = (
     Measure("format", "format %", "talks not ended by an unreadable message of the collector", 1,
             1, percent=True),
     Measure("repairs", "repairs", "what the parser mended in the collector's messages of a talk",
             -1, 2),
-    Measure("reward", "reward", "foresight reward, 0 … 1: half f(α), half experience", 1, 3,
+    Measure("reward", "reward", "foresight reward: f(α) and experience, weighed", 1, 3,
             rubric=True),
     Measure("quality", "f(α)", "present value of what is paid, share of the debt; 0 where it is "
             "not kept", 1, 3),
@@ -75,7 +75,7 @@ class Columns(NamedTuple):
     derive: Derive
 
 
-def seen_of(line: Line) -> dict[Key, Seen]:
+def seen_of(line: Line, weights: Weights) -> dict[Key, Seen]:
     """Every talk of a line, read once. BrokenFile."""
     people = {(name, d.id): d for name, found in line.run.populations.items() for d in found}
     seen = {}
@@ -90,7 +90,7 @@ def seen_of(line: Line) -> dict[Key, Seen]:
             kept = dialogue.terms if row.success else None
             seen[key] = Seen(
                 row,
-                foresight_reward(dialogue, debtor, us=row.us),
+                foresight_reward(dialogue, debtor, weights, row.us),
                 dialogue.ending == "malformed" and not dialogue.detail.startswith("debtor:"),
                 sum(len(turn.repairs) for turn in dialogue.turns if turn.seat == "collector"),
                 None if kept is None else spare(money_of(debtor), kept),

@@ -21,6 +21,7 @@ from arrears.training.report.scores import (
     seen_of,
     table_of,
 )
+from arrears.training.reward import Weights
 
 Changes = dict[str, Change]
 """By the key of the measure."""
@@ -64,11 +65,17 @@ class Study(NamedTuple):
     seen: Mapping[str, Mapping[Key, Seen]]
     """By the name of the line."""
     sections: tuple[Section, ...]
+    weights: Weights
+    """Of the parts of the reward."""
 
 
-def study_of(compared: Compared) -> Study:
-    """Reckon everything. BrokenFile where a dialogue cannot be read."""
-    seen = {line.name: seen_of(line) for line in compared.lines}
+def study_of(compared: Compared, weights: Weights | None = None) -> Study:
+    """Reckon everything, by default with both parts of the reward alike.
+
+    BrokenFile where a dialogue cannot be read.
+    """
+    weights = weights or Weights()
+    seen = {line.name: seen_of(line, weights) for line in compared.lines}
     parts = compared.keys()
     several = len({seat for _, seat in parts}) > 1
     sections = []
@@ -77,7 +84,7 @@ def study_of(compared: Compared) -> Study:
         sections.append(
             Section(suite, seat, title, tuple(keys), _versus(compared, seen, suite, seat, keys))
         )
-    return Study(compared, seen, tuple(sections))
+    return Study(compared, seen, tuple(sections), weights)
 
 
 def _versus(

@@ -110,7 +110,7 @@ def drift_table(section: Section, study: Study, drifts: Mapping[Place, Drift | U
         f"On {section.title}: reward, and how far the model has moved from {rows[0].name}",
         "collector",
         [
-            Column("reward", "mean foresight reward, 0 … 1", 1),
+            Column("reward", "mean foresight reward", 1),
             Column("KL, nats", "of a message, mean over messages, at the later model's states"),
             Column("95 % interval", "over talks"),
             Column("KL a token", "mean over the tokens of its messages"),

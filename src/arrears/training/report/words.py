@@ -40,7 +40,11 @@ def who(study: Study) -> str:
     people = sum(len({key.debtor for key in s.keys}) for s in study.sections)
     talks = sum(len(s.keys) for s in study.sections)
     times = f", {talks:,} talks each" if talks != people else ""
-    return f"Before: {compared.before.name}. After: {after}. The same {people:,} debtors{times}."
+    first, second = study.weights.agreement, study.weights.experience
+    return (
+        f"Before: {compared.before.name}. After: {after}. The same {people:,} debtors{times}. "
+        f"Reward: {first:g} f(α) + {second:g} experience."
+    )
 
 
 def findings(study: Study, drifts: Mapping[Place, Drift | Unscored]) -> list[str]:
