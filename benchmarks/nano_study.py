@@ -1,11 +1,11 @@
 """nano over seeds, with both ablations of CFPO: the figures of docs/experiments.md.
 
-    python -m benchmarks.nano_study --out runs/study [--seeds 1,2,3] [--debtors 1000]
+    python -m benchmarks.nano_study --out runs/study [--seeds 1,2,3] [--without filter,simulation]
 
-For each seed: the shipped recipe from random weights; from the same model that can talk, one round
-of CFPO without the filter and one without the simulation; then all of them, the model before and
-that of every round, against the same test debtors of debtbench. Each stage is resumed where it was
-stopped; a table is printed for each seed that is done.
+For each seed: the shipped recipe from random weights, then the model before and that of every
+round against the same test debtors of debtbench; then, from the same model that can talk, one round
+of CFPO without the filter and one without the simulation, against the same debtors again. Each
+stage is resumed where it was stopped, and a table is printed as soon as it can be.
 """
 
 import argparse
@@ -34,36 +34,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--without", default=",".join(ABLATIONS), help="'' leaves them out")
     parser.add_argument("--debtors", type=int, default=1000)
     parser.add_argument("--set", dest="settings", action="append", default=[])
     chosen = parser.parse_args()
+    parts = [part for part in chosen.without.split(",") if part]
+    if unknown := set(parts) - set(ABLATIONS):
+        parser.error(f"--without knows {', '.join(ABLATIONS)}, not {', '.join(sorted(unknown))}")
+    settings = (*chosen.settings, f"proof.debtors={chosen.debtors}")
     for seed in map(int, chosen.seeds.split(",")):
         print(f"\nseed {seed}")
-        for line in one_seed(seed, chosen.out / f"seed-{seed}", chosen.debtors, chosen.settings):
+        for line in one_seed(seed, chosen.out / f"seed-{seed}", parts, settings):
             print(line, flush=True)
 
 
-def one_seed(seed: int, out: Path, debtors: int, settings: Sequence[str]) -> Iterator[str]:
-    """Everything of one seed; the lines of its table."""
+def one_seed(seed: int, out: Path, parts: Sequence[str], settings: Sequence[str]) -> Iterator[str]:
+    """Everything of one seed; the lines of its tables."""
     with ExitStack() as bars:
 
         def bar(name: str) -> Progress:
             bars.close()
             return bars.enter_context(RunProgress(f"{name} (seed {seed})"))
 
-        nano = read_nano(None, (*settings, f"proof.debtors={debtors}"))
+        nano = read_nano(None, settings)
         sft = talker(nano, out, seed, bar)
-        models = [sft, *look_ahead(nano, out, seed, sft, bar)]
-        for part, without in ABLATIONS.items():
-            other = read_nano(None, (*settings, "cfpo.rounds=1", *without))
-            models += look_ahead(other, out / f"without-{part}", seed, sft, bar)[-1:]
-        proof = prove(nano, out, seed, models, bar)
-    yield from table([open_run(proof)])
+        proof = prove(nano, out, seed, (sft, *look_ahead(nano, out, seed, sft, bar)), bar)
+        yield from table([open_run(proof)])
+        for part in parts:
+            other = read_nano(None, (*settings, "cfpo.rounds=1", *ABLATIONS[part]))
+            folder = out / f"without-{part}"
+            models = look_ahead(other, folder, seed, sft, bar)
+            alone = open_run(prove(nano, folder, seed, models, bar))
+            yield from table([open_run(proof), alone], after=alone.plan.collectors)
 
 
-def table(runs: Sequence[StoredRun], figures: Sequence[str] = FIGURES) -> Iterator[str]:
+def table(
+    runs: Sequence[StoredRun], figures: Sequence[str] = FIGURES, after: Sequence[str] = ()
+) -> Iterator[str]:
     """Before, and each model after with its paired difference."""
-    study = study_of(compared(runs, None, ()))
+    study = study_of(compared(runs, None, after))
     for section in study.sections:
         for versus in section.versus:
             yield f"  {versus.name}"

@@ -24,9 +24,9 @@ FINE = {"emotion": 5, "cognition": 5, "style": 5, "changes": [], "reason": "fits
 
 
 def rounds(out: Path) -> list[dict[str, Any]]:
-    """What is stored of everybody."""
+    """What is stored of everybody, in the order of their ids: it is stored as each is done."""
     lines = out.with_name(f"{out.stem}.rounds.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    return sorted(map(json.loads, lines), key=lambda row: str(row["id"]))
 
 
 def refined(people: Path, out: Path, judge: str, *words: str) -> tuple[Debtor, ...]:

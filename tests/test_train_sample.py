@@ -10,7 +10,7 @@ from arrears.agents.registry import COLLECTORS
 from arrears.dialogue.parser import parse_message
 from arrears.errors import RunMismatch
 from arrears.scoring.row import score
-from arrears.training.conversations import Briefing, answers
+from arrears.training.conversations import Briefing, answers, brief
 from arrears.training.rejection.filters import DEFAULT, reason_to_drop
 from arrears.training.rejection.sets import Funnel
 from arrears.training.rejection.styles import collector_styles
@@ -87,10 +87,26 @@ def test_a_row_is_a_message_of_a_kept_talk_as_the_table_briefs_it(
     for found in rows_in(out):
         about = found["about"]
         dialogue, debtor = held[about["case"]], people[about["debtor"]]
-        given = list(answers(dialogue.turns, debtor.background, Briefing(style_of(debtor))))
+        turns = [brief(turn) for turn in dialogue.turns]
+        given = list(answers(turns, debtor.background, Briefing(style_of(debtor))))
         once = given[about["turn"] - 1]
         assert found["prompt"] == once.prompt
         assert found["chosen"] == [once.answer]
+
+
+def test_of_built_in_thoughts_the_rows_keep_what_was_heard(built_in: tuple[Path, Funnel]) -> None:
+    """The step and the acts stand in the message itself. Small models that had learnt to write the
+    acts among the thoughts left the line of acts out."""
+    out, _ = built_in
+    texts = [
+        m["content"]
+        for r in rows_in(out)
+        for m in [*r["prompt"], *r["chosen"], *r["rejected"]]
+        if m["role"] == "assistant"
+    ]
+    thoughts = {parse_message(text, "collector").thoughts for text in texts}
+    assert all(t.startswith(("I hear ", "Nothing stands out")) for t in thoughts)
+    assert not [t for t in thoughts if ";" in t or "ask(" in t or "accept(" in t]
 
 
 def test_a_built_in_weak_seat_says_what_it_would_say_there(built_in: tuple[Path, Funnel]) -> None:

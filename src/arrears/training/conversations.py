@@ -79,6 +79,15 @@ def asked_now(turns: Sequence[Turn], account: Background, briefing: Briefing) ->
     return last.prompt
 
 
+def brief(turn: Turn) -> Turn:
+    """Of a built-in collector's thoughts what it heard. The rest says strategy and acts over again:
+    every word costs time, and a small model that has planned an act in its thoughts may believe
+    that it has written it.
+    """
+    heard, repeats, _ = turn.thoughts.partition(";")
+    return replace(turn, thoughts=f"{heard}.") if repeats else turn
+
+
 def written(turn: Turn, style: Style) -> str:
     """A collector's message as a model writes it. DCN's form has no strategy line."""
     return render_message(replace(turn, strategy=None) if style == "dcn" else turn)

@@ -7,7 +7,6 @@ preference optimisation to find out.
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from pydantic import Field
@@ -16,10 +15,10 @@ from arrears.agents.briefing import style_of
 from arrears.agents.seating import Place, Seating
 from arrears.debtors.record import Debtor, Record
 from arrears.debtors.suites import load_suite
-from arrears.dialogue.record import Dialogue, Turn
+from arrears.dialogue.record import Dialogue
 from arrears.rng import rng_for
 from arrears.terms import Mandate
-from arrears.training.conversations import Briefing, conversation
+from arrears.training.conversations import Briefing, brief, conversation
 
 DEBTOR_SEAT: Final = "scripted/debtor"
 
@@ -46,17 +45,10 @@ class Talk(NamedTuple):
     def row(self) -> dict[str, Any]:
         """As the trainer reads it: the briefing is the short one."""
         briefing = Briefing(style_of(self.debtor), "short")
-        turns = [_brief(turn) for turn in self.dialogue.turns]
+        turns = [brief(turn) for turn in self.dialogue.turns]
         talk = conversation(turns, self.debtor.background, briefing)
         about = {"case": self.dialogue.case, "collector_prompt": briefing.wording}
         return {"messages": talk, "about": about}
-
-
-def _brief(turn: Turn) -> Turn:
-    """Of a built-in collector's thoughts what it heard. The rest says strategy and acts over
-    again, and every word costs time."""
-    heard = turn.thoughts.partition(";")[0]
-    return replace(turn, thoughts=f"{heard}." if heard else "")
 
 
 def talks(mix: Mix, seed: int) -> Iterator[Talk]:

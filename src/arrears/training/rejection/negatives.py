@@ -21,7 +21,7 @@ from arrears.errors import ActSyntaxError, ModelError
 from arrears.models.chat import ChatModel, Message, Sampling
 from arrears.prompts.library import prompt
 from arrears.rng import rng_for
-from arrears.training.conversations import written
+from arrears.training.conversations import brief, written
 from arrears.training.rejection.defects import choose_defect, defective_system
 from arrears.training.rejection.plan import SamplePlan
 from arrears.training.rejection.turns import Item, Key, weak_prompt
@@ -82,7 +82,7 @@ async def ask_built_in(plan: SamplePlan, item: Item) -> Negative:
         seat = make_collector(plan.weak, luck, account, dialogue.mandate)
         for before in collector_moments(dialogue.turns, account, dialogue.mandate, plan.max_turns):
             if before.turn.number == item.number:
-                answer = written(await seat.reply(before.view), style_of(item.debtor))
+                answer = written(brief(await seat.reply(before.view)), style_of(item.debtor))
                 if answer != item.answer["content"]:
                     return Negative(answer, "", attempt)
                 break

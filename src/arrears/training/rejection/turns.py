@@ -1,7 +1,8 @@
 """Questions and answers: each message of a kept talk with all that went before it.
 
 What planners and judges said on the way stays out (DCN §6.3), and so does a style's paragraph: the
-model learns to talk so when it is briefed as usual.
+model learns to talk so when it is briefed as usual. Of a built-in collector's thoughts what it
+heard stays.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from typing import NamedTuple
 from arrears.agents.briefing import Wording, style_of
 from arrears.debtors.record import Debtor
 from arrears.dialogue.record import Dialogue
+from arrears.models.backends import is_model
 from arrears.models.chat import Message
 from arrears.rng import rng_for
-from arrears.training.conversations import Answered, Briefing, answers
+from arrears.training.conversations import Answered, Briefing, answers, brief
 from arrears.training.rejection.filters import Candidate
 from arrears.training.rejection.plan import SamplePlan
 
@@ -67,4 +69,6 @@ def _asked(
     plan: SamplePlan, dialogue: Dialogue, debtor: Debtor, wording: Wording
 ) -> list[Answered]:
     briefing = Briefing(style_of(debtor), wording, plan.lang, dialogue.mandate, plan.max_turns)
-    return list(answers(dialogue.turns, debtor.background, briefing))
+    own = is_model(plan.generator)
+    turns = dialogue.turns if own else [brief(turn) for turn in dialogue.turns]
+    return list(answers(turns, debtor.background, briefing))
