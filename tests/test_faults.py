@@ -19,8 +19,9 @@ DIALOGUES = 1000
 KILLED = 400
 WHAT = ("--suite", "debtbench", "--concurrency", "64", "--timeout", "0.7", "--retry-wait", "0.01",
         "--retries", "8")  # fmt: skip
-# A hang costs its time-out, so it comes a third as often as the others.
-KINDS = (*FAULTS, *[f for f in FAULTS if f != "hang"] * 2)
+# A hang costs its time-out and a Retry-After its second: they come a sixth as often as the others.
+SLOW = ("hang", "429 with Retry-After")
+KINDS = (*FAULTS, *[f for f in FAULTS if f not in SLOW] * 5)
 
 
 def refused(body: bytes) -> bool:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from arrears.synthesis.taxonomy.embeddings import embedder
 from arrears.synthesis.taxonomy.labelled import read_labelled
 from arrears.synthesis.taxonomy.labelling import Labeller, calibration_error, f1_scores
 from arrears.synthesis.taxonomy.model_labels import read_labels
-from tests.commands import ARREARS, arrears
+from tests.commands import arrears
 from tests.stub_server import Faults, Stub
 from tests.test_mining import MOVES, planted, write
 
@@ -176,10 +175,7 @@ def test_bad_input_leaves_with_2(words: tuple[str, ...], told: str, folder: Path
     (folder / "empty.yaml").write_text("collector: {}\ndebtor: {}\n")
     two = "collector:\n  a: {name: a, meaning: A.}\n  b: {name: b, meaning: B.}\ndebtor: {}\n"
     (folder / "bare.yaml").write_text(two)
-    done = subprocess.run(
-        [*ARREARS, "strategies", "label", *words, "--out", "o.jsonl"], cwd=folder,
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = arrears("strategies", "label", *words, "--out", "o.jsonl", cwd=folder)
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
     assert not (folder / "o.jsonl").exists()

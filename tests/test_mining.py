@@ -327,9 +327,7 @@ def test_bad_input_leaves_with_2(words: tuple[str, ...], told: str, tmp_path: Pa
     whole = write(tmp_path / "t.jsonl", planted(5)).read_text()
     (tmp_path / "torn.jsonl").write_text(whole[:-20])
     (tmp_path / "other.yaml").write_text("a: 1\n")
-    done = subprocess.run(
-        [*ARREARS, "strategies", "mine", *words], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = arrears("strategies", "mine", *words, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert told in done.stderr
     assert not (tmp_path / "o.yaml").exists()

@@ -4,8 +4,6 @@
 """
 
 import re
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from arrears.errors import UnknownName, UsageError
 from arrears.prompts.library import LANGUAGES, Language, fill, names, prompt, prompts_digest, words
 from arrears.strategies import strategies
 from arrears.terms import DIMENSIONS, Mandate
+from tests.commands import arrears
 from tests.paper_ngrams import grams, paper_hashes
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"
@@ -257,16 +256,13 @@ def test_prompts_are_hashed_into_a_run() -> None:
 
 
 def test_arrears_prompts_shows_one_filled() -> None:
-    line = [sys.executable, "-m", "arrears.cli.main", "prompts"]
-    done = subprocess.run(
-        [*line, "show", "debtor_debtbench", "--debtor", PERSON.id], capture_output=True, text=True
-    )
+    done = arrears("prompts", "show", "debtor_debtbench", "--debtor", PERSON.id)
     assert done.returncode == 0, done.stderr
     assert PERSON.scenario is not None
     assert PERSON.scenario.story in done.stdout
-    listed = subprocess.run([*line, "list"], capture_output=True, text=True)
+    listed = arrears("prompts", "list")
     assert listed.stdout.split() == list(names())
-    wrong = subprocess.run([*line, "show", "plannr"], capture_output=True, text=True)
+    wrong = arrears("prompts", "show", "plannr")
     assert wrong.returncode == 2
     assert "known: " in wrong.stderr
 

@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -20,8 +19,8 @@ from arrears.debtors.store import write_debtors
 from arrears.debtors.suites import load_suite
 from arrears.errors import BrokenFile, RunMismatch, UnwritablePlace, UsageError
 from arrears.terms import Mandate
+from tests.commands import ARREARS, arrears, bench
 
-ARREARS = (sys.executable, "-m", "arrears.cli.main")
 WHAT = (
     "bench", "--suite", "dcn", "--suite", "debtbench", "--collector", "scripted/typical",
     "--collector", "scripted/lenient", "--limit", "150", "--seed", "5", "--no-report",
@@ -29,9 +28,9 @@ WHAT = (
 CASES = 600
 
 
-def command(out: Path, *more: str, words: Sequence[str] = WHAT) -> list[str]:
+def command(out: Path, *more: str) -> list[str]:
     """The command of a small run."""
-    return [*ARREARS, *words, "--out", str(out), *more]
+    return [*ARREARS, *WHAT, "--out", str(out), *more]
 
 
 @pytest.fixture(scope="module")
@@ -222,14 +221,11 @@ def test_a_debtor_meets_every_collector_with_the_same_luck(tmp_path: Path) -> No
 def test_own_debtors_are_kept_with_the_run(tmp_path: Path) -> None:
     people = tmp_path / "mine.csv"
     write_debtors(people, load_suite("debtbench")[:4])
-    words = ("bench", "--debtors", str(people), "--collector", "scripted/typical")
-    subprocess.run(command(tmp_path / "run", words=words), check=True, capture_output=True)
+    bench(tmp_path / "run", "--debtors", str(people), "--collector", "scripted/typical")
     people.unlink()
     found = open_run(tmp_path / "run")
     assert [row.suite for row in found.rows] == ["mine"] * 4
-    done = subprocess.run(
-        [*ARREARS, "report", str(tmp_path / "run"), "--json"], capture_output=True, check=True
-    )
+    done = arrears("report", str(tmp_path / "run"), "--json")
     assert orjson.loads(done.stdout)["suites"]["mine"]["scripted/typical"]["dialogues"] == 4
 
 
