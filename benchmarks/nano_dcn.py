@@ -5,7 +5,8 @@
 The model that can talk (and gives too much away) is the base. The talks are those of the built-in
 collectors in their styles, alone (DG) or with MADeN's planner and judge (MAG), with the training
 debtors of dcn; rejected answers are the base's own, under defective prompts. Four models learn from
-437 rows each, and meet the 390 test debtors beside the base.
+437 rows each, and meet the 390 test debtors beside the base. The recipes are nano's, at rates of a
+second course; what came of others is in docs/experiments.md.
 """
 
 import argparse
@@ -26,7 +27,17 @@ from arrears.training.rejection.plan import SETS, make_sample_plan
 from arrears.training.rejection.sets import Sample
 from benchmarks.nano_study import table
 
-FIGURES = ("SR", "RR", "QRD", "HRD", "CD", "L1D", "L2D", "ATV", "CRI", "DHI", "CCI")
+# A model of eight million parameters that can talk forgets at the rates of its first course, and at
+# lower ones learns half of what others do, which is worse than either. Half of the pairs differ in
+# their words alone, which follow the acts.
+RATES = {
+    "sft": ("training.learning_rate=2e-4",),
+    "dpo": (
+        "training.learning_rate=1e-5", "training.epochs=1", "dpo.until=Dialogue:",
+        "dpo.sft_weight=0.2",
+    ),
+}  # fmt: skip
+FIGURES = ("format", "SR", "RR", "QRD", "HRD", "CD", "L1D", "L2D", "ATV", "CRI", "DHI", "CCI")
 
 
 def main() -> None:
@@ -68,7 +79,8 @@ def one_seed(seed: int, base: Path, out: Path, settings: list[str]) -> Iterator[
             with Sample(plan, people, out / name / "data") as sample:
                 sample.play(calls, bar(f"talks of {name}"))
                 sample.draw(calls, bar(f"answers of {name}"))
-            recipe = read_recipe(f"nano-{kind}", (*settings, f"training.seed={seed}"))
+            chosen = (*RATES[kind], *settings, f"training.seed={seed}")
+            recipe = read_recipe(f"nano-{kind}", chosen)
             rows = out / name / "data" / "train.jsonl"
             done = fit(
                 "dpo" if kind == "dpo" else "sft",

@@ -80,7 +80,10 @@ def test_messages_that_nobody_could_read_are_the_collectors_only_if_they_are(
     found = section.versus[0].main.changes
     assert found["format"].before == pytest.approx(39 / 40)
     assert found["repairs"].before == pytest.approx(2 / 40)
-    assert found["reward"].scored == (38, 40)
+    assert found["reward"].scored == (39, 40), "0 for the collector's, none for the debtor's"
+    assert found["US"].scored == (38, 40)
+    sound = study_of(compared([stored], None, ())).sections[0].versus[0].main.changes["reward"]
+    assert found["reward"].before < sound.before - 0.3 / 40
 
 
 # What was given away

@@ -27,8 +27,8 @@ LEARNT: Final = (
             1, percent=True),
     Measure("repairs", "repairs", "what the parser mended in the collector's messages of a talk",
             -1, 2),
-    Measure("reward", "reward", "foresight reward: f(α) and experience, weighed", 1, 3,
-            rubric=True),
+    Measure("reward", "reward", "foresight reward: f(α) and experience, weighed; 0 where the "
+            "collector's message was unreadable", 1, 3, rubric=True),
     Measure("quality", "f(α)", "present value of what is paid, share of the debt; 0 where it is "
             "not kept", 1, 3),
     Measure("experience", "experience", "satisfaction of the debtor, brought to 0 … 1", 1, 3,
@@ -161,7 +161,8 @@ def _numbers(seen: Seen) -> Iterator[tuple[str, float]]:
         yield f"dcn {name}", float(value)
     yield "format", float(not seen.unreadable)
     yield "repairs", float(seen.repairs)
-    yield "reward", _or_nan(reward.total)
+    # Left out, a collector that breaks off would look the better for it.
+    yield "reward", 0.0 if seen.unreadable else _or_nan(reward.total)
     yield "quality", reward.agreement
     yield "experience", _or_nan(reward.experience)
     nan = float("nan")
