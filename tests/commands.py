@@ -20,8 +20,14 @@ def arrears(
     """One command in a process of its own: its environment, folder, streams and exit code.
 
     It is forked from a process that has loaded the package, which is most of what a short command
-    does. Commands that are killed, asked or timed are started from nothing, by `ARREARS`.
+    does. Where Python itself is told something by `env` it is started from nothing; so are commands
+    that are killed, asked or timed, by `ARREARS`.
     """
+    if any(name.startswith("PYTHON") for name in env or {}):
+        return subprocess.run(
+            [*ARREARS, *words], capture_output=True, text=True, cwd=cwd,
+            env={**os.environ, **(env or {})},
+        )  # fmt: skip
     with TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("stdout", "stderr")]
         process = _server().Process(
