@@ -37,6 +37,8 @@ RATES = {
         "dpo.sft_weight=0.2",
     ),
 }  # fmt: skip
+# MADeN's talks against one agent's, preferences against supervision.
+PAIRS = (("sft-dg", "sft-mag"), ("dpo-dg", "dpo-mag"), ("sft-dg", "dpo-dg"), ("sft-mag", "dpo-mag"))
 FIGURES = ("format", "SR", "RR", "QRD", "HRD", "CD", "L1D", "L2D", "ATV", "CRI", "DHI", "CCI")
 
 
@@ -95,7 +97,11 @@ def one_seed(seed: int, base: Path, out: Path, settings: list[str]) -> Iterator[
         lines = tuple(f"hf/{model}" for model in models)
         plan_of_all = make_plan(populations, collectors=lines, seed=seed, max_tokens=LONGEST)
         run(plan_of_all, populations, out / "proof", settings=calls, progress=bar("dialogues"))
-    yield from table([open_run(out / "proof")], FIGURES)
+    proof = [open_run(out / "proof")]
+    yield from table(proof, FIGURES)
+    for before, after in PAIRS:
+        yield f"{before} -> {after}"
+        yield from table(proof, FIGURES, [f"{after}/model"], f"{before}/model")
 
 
 if __name__ == "__main__":

@@ -69,10 +69,13 @@ def one_seed(seed: int, out: Path, parts: Sequence[str], settings: Sequence[str]
 
 
 def table(
-    runs: Sequence[StoredRun], figures: Sequence[str] = FIGURES, after: Sequence[str] = ()
+    runs: Sequence[StoredRun],
+    figures: Sequence[str] = FIGURES,
+    after: Sequence[str] = (),
+    before: str | None = None,
 ) -> Iterator[str]:
-    """Before, and each model after with its paired difference."""
-    study = study_of(compared(runs, None, after))
+    """Before (the first of all), and each model after with its paired difference."""
+    study = study_of(compared(runs, before, after))
     for section in study.sections:
         for versus in section.versus:
             yield f"  {versus.name}"
