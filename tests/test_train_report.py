@@ -22,6 +22,7 @@ from arrears.training.report.sides import EACH_WAY, widest
 from arrears.training.report.study import Study, study_of
 from arrears.training.report.tables import tables_of
 from arrears.training.report.words import lead, moved
+from tests.browser import opened
 from tests.commands import arrears
 from tests.compared_runs import ADAPTIVE, LENIENT, doctored
 from tests.test_report import Links
@@ -44,7 +45,7 @@ def test_the_dozen_are_the_largest_gains_and_losses_by_rule(study: Study) -> Non
 
 
 @pytest.fixture(scope="module")
-def page(stored: StoredRun, models: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def written(stored: StoredRun, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of two local models, one with a record of its training, and a wicked debtor."""
     folder = tmp_path_factory.mktemp("page")
     trained = folder / "models"
@@ -63,7 +64,12 @@ def page(stored: StoredRun, models: Path, tmp_path_factory: pytest.TempPathFacto
     )  # fmt: skip
     found = compared([told], None, ())
     write_page(study_of(found), drifts(found, 1), curves_of(found), folder / "page.html")
-    return (folder / "page.html").read_text(encoding="utf-8")
+    return folder / "page.html"
+
+
+@pytest.fixture(scope="module")
+def page(written: Path) -> str:
+    return written.read_text(encoding="utf-8")
 
 
 def test_the_page_fetches_nothing_and_holds_everything(page: str) -> None:
@@ -80,6 +86,12 @@ def test_the_page_fetches_nothing_and_holds_everything(page: str) -> None:
     assert page.count('class="talk"') == 12
     assert page.count('class="beside"') == 12
     assert page.count('<div class="turn collector">') > 60
+
+
+def test_a_browser_shows_it_without_complaint(written: Path) -> None:
+    found = opened(written)
+    assert found.count('class="beside"') == 12
+    assert found.count("<svg") >= 2
 
 
 def test_what_was_said_cannot_become_part_of_the_page(page: str) -> None:
