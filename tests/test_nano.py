@@ -138,6 +138,21 @@ def test_no_two_rounds_have_a_debtor_in_common() -> None:
     assert rounds[0] != {d.id for d in people_of(nano, 2, 1)}
 
 
+def test_a_round_meets_whom_the_recipe_says_and_never_fewer_than_it_says() -> None:
+    nano = read_nano(None, ("cfpo.suite=dcn", "cfpo.debtors=400"))
+    assert all(d.id.startswith("dcn-train-") for d in people_of(nano, 1, 1))
+    with pytest.raises(UsageError, match=r"round 2 has no 400 debtors left: dcn has 585"):
+        people_of(nano, 1, 2)
+
+
+def test_rounds_without_debtors_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    words = ("train", "nano", "--out", str(tmp_path / "n"), "--set", "cfpo.debtors=6000")
+    done = arrears(*words)
+    assert done.returncode == 2
+    assert "round 2 has no 6,000 debtors left" in done.stderr
+    assert not (tmp_path / "n").exists()
+
+
 # The whole way
 
 
@@ -167,3 +182,12 @@ def test_the_whole_way_is_resumed_and_then_left_as_it_is(tmp_path: Path) -> None
     other = arrears(*words, "--seed", "2")
     assert other.returncode == 2
     assert "begun with another seed" in other.stderr
+    plan = json.loads((out / "nano.json").read_text())
+    del plan["recipe"]["cfpo"]["suite"]
+    (out / "nano.json").write_text(json.dumps(plan))
+    older = arrears(*words)
+    assert older.returncode == 0, "a key that came later has its default in an older folder"
+    (out / "nano.json").write_text("{}")
+    broken = arrears(*words)
+    assert broken.returncode == 2
+    assert "not the plan of a nano" in broken.stderr

@@ -16,6 +16,7 @@ from arrears.training.nano.corpus import Mix
 from arrears.training.nano.model import Shape
 
 Count = Annotated[int, Field(ge=1)]
+Suite = Literal["debtbench", "dcn"]
 
 
 class SftPart(Record):
@@ -30,6 +31,8 @@ class SftPart(Record):
 class CfpoPart(Record):
     """[cfpo]: learning to look ahead."""
 
+    suite: Suite = "debtbench"
+    """Whose training debtors it meets."""
     rounds: Annotated[int, Field(ge=0)] = 2
     """Each with debtors of its own."""
     debtors: Count = 500
@@ -65,7 +68,7 @@ class CfpoPart(Record):
 class ProofPart(Record):
     """[proof]: test debtors."""
 
-    suite: Literal["debtbench", "dcn"] = "debtbench"
+    suite: Suite = "debtbench"
     """Its test split."""
     debtors: Count = 1000
     """The first so many of it."""

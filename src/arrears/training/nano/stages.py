@@ -19,7 +19,7 @@ from arrears.bench.plan import make_plan, rules_digest
 from arrears.bench.run import Progress, run, silent
 from arrears.debtors.record import Debtor
 from arrears.debtors.suites import load_suite
-from arrears.errors import BrokenFile, RunMismatch
+from arrears.errors import BrokenFile, RunMismatch, UsageError
 from arrears.files import replace_file
 from arrears.models.backends import Settings
 from arrears.rng import rng_for
@@ -129,10 +129,18 @@ def learn_to_talk(nano: Nano, out: Path, seed: int, base: Path, rows: Path, bar:
 
 
 def people_of(nano: Nano, seed: int, number: int) -> tuple[Debtor, ...]:
-    """The debtors of a round: training debtors that no other round has met."""
-    everyone = load_suite("debtbench", "train")
-    order = rng_for(seed, "rounds").random(len(everyone)).argsort()
+    """The debtors of a round: training debtors that no other round has met.
+
+    UsageError where the suite has not as many.
+    """
+    everyone = load_suite(nano.cfpo.suite, "train")
     count = nano.cfpo.debtors
+    if number * count > len(everyone):
+        raise UsageError(
+            f"round {number} has no {count:,} debtors left: {nano.cfpo.suite} has "
+            f"{len(everyone):,} to train with; lower cfpo.debtors or cfpo.rounds"
+        )
+    order = rng_for(seed, "rounds").random(len(everyone)).argsort()
     chosen = order[(number - 1) * count : number * count]
     return tuple(everyone[int(i)] for i in chosen)
 
@@ -141,7 +149,7 @@ def round_of(nano: Nano, out: Path, seed: int, model: Path, number: int) -> Roun
     """What a round is to do; `model` is the policy that it begins with."""
     part, people = nano.cfpo, people_of(nano, seed, number)
     course = course_of(
-        f"hf/{model}", "debtbench", people,
+        f"hf/{model}", part.suite, people,
         seed=seed * 1000 + number,
         moments=part.moments,
         candidates=part.candidates,
@@ -175,12 +183,16 @@ def prove(nano: Nano, out: Path, seed: int, models: Sequence[Path], bar: Bar) ->
 
 
 def _begin(nano: Nano, out: Path, seed: int) -> None:
+    if nano.cfpo.rounds:
+        people_of(nano, seed, nano.cfpo.rounds)  # Said now and not after an hour.
     path = out / "nano.json"
     plan = {"seed": seed, "rules": rules_digest(), "recipe": nano.model_dump(mode="json")}
     if path.exists():
         try:
             stored = orjson.loads(path.read_bytes())
-        except ValueError:
+            # A folder that was begun before a key existed has its default.
+            stored["recipe"] = Nano.model_validate(stored["recipe"]).model_dump(mode="json")
+        except (ValueError, KeyError, TypeError):
             raise BrokenFile(path, "not the plan of a nano") from None
         unlike = [key for key in plan if stored.get(key) != plan[key]]
         if unlike:
