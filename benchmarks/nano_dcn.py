@@ -42,20 +42,8 @@ RATES = {
 # MADeN's talks against one agent's, preferences against supervision.
 PAIRS = (("sft-dg", "sft-mag"), ("dpo-dg", "dpo-mag"), ("sft-dg", "dpo-dg"), ("sft-mag", "dpo-mag"))
 FIGURES = (
-    "format",
-    "SR",
-    "RR",
-    "QRD",
-    "HRD",
-    "CD",
-    "L1D",
-    "L2D",
-    "ATV",
-    "CRI",
-    "DHI",
-    "CCI",
-    "reward",
-)
+    "format", "SR", "RR", "QRD", "HRD", "CD", "L1D", "L2D", "ATV", "CRI", "DHI", "CCI", "reward",
+)  # fmt: skip
 
 
 def main() -> None:
