@@ -140,7 +140,9 @@ def test_no_two_rounds_have_a_debtor_in_common() -> None:
 
 def test_a_round_meets_whom_the_recipe_says_and_never_fewer_than_it_says() -> None:
     nano = read_nano(None, ("cfpo.suite=dcn", "cfpo.debtors=400"))
-    assert all(d.id.startswith("dcn-train-") for d in people_of(nano, 1, 1))
+    people = people_of(nano, 1, 1)
+    assert len(people) == 400
+    assert all(d.id.startswith("dcn-train-") for d in people)
     with pytest.raises(UsageError, match=r"round 2 has no 400 debtors left: dcn has 585"):
         people_of(nano, 1, 2)
 
