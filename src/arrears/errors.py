@@ -64,6 +64,14 @@ class BudgetSpent(RunStopped):
     """The money that the run may cost is spent."""
 
 
+class EndpointDown(RunStopped):
+    """An endpoint has failed for so many calls in a row, or for so long, that it counts as down."""
+
+
+class TooManyFailures(ArrearsError):
+    """Everything that could be done was done and stored, and more of it failed than was allowed."""
+
+
 class RunMismatch(UsageError):
     """A run folder that was made by another configuration or another format version."""
 

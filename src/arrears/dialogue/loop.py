@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from arrears.debtors.record import Debtor
+from arrears.dialogue.failures import Failure, failure_of
 from arrears.dialogue.ledger import Ledger
 from arrears.dialogue.record import Dialogue, Ending, Turn
 from arrears.dialogue.views import CollectorView, DebtorView, Heard
@@ -58,6 +59,7 @@ async def negotiate(
     own: dict[Seat, tuple[Turn, ...]] = {"collector": (), "debtor": ()}
     ending: Ending = "max_turns"
     terms, detail = None, ""
+    failure: Failure | None = None
     past = iter(history)
 
     for number in range(1, max_turns + 1):
@@ -82,6 +84,9 @@ async def negotiate(
                 raise  # No dialogue's own affair: the run has to stop.
             except Exception as error:
                 ending, detail = _classified(seat, error)
+                if ending == "error":
+                    spec = collector_spec if seat == "collector" else debtor_spec
+                    failure = failure_of(seat, spec, error)
                 break
             turns.append(turn)
             own[seat] = (*own[seat], turn)
@@ -108,6 +113,7 @@ async def negotiate(
         ending=ending,
         terms=terms,
         detail=detail,
+        failure=failure,
     )
 
 

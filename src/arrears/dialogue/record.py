@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from arrears.dialogue.acts import Act
+from arrears.dialogue.failures import Failure, failure_told
 from arrears.models.usage import Usage
 from arrears.strategies import Seat
 from arrears.terms import Mandate, Terms
@@ -101,6 +102,15 @@ class Dialogue(BaseModel):
     """The agreement; None unless `ending` is `agreed`."""
     detail: str = ""
     """Why, for `malformed` and `error`."""
+    failure: Failure | None = Field(default=None, exclude_if=lambda found: found is None)
+    """Who failed; None unless `ending` is `error`, and in dialogues of an older arrears."""
+
+    @property
+    def failed(self) -> Failure | None:
+        """Who failed where it ended as `error`, from outside the negotiation; else None."""
+        if self.ending != "error":
+            return None
+        return self.failure or failure_told(self.detail)
 
     @property
     def exchanges(self) -> int:

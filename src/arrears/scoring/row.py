@@ -92,6 +92,9 @@ class Row:
     where both seats are built in, whose words the tests hold to the same rules."""
     debtor_faults: str | None
     """The same of the debtor's seat."""
+    failure: str | None
+    """Who broke the dialogue off from outside the negotiation, a key of `failures.CAUSES`; None for
+    every dialogue that was played to its end. A row with a failure is in no mean."""
 
 
 _BUILT_IN = "scripted/"
@@ -167,6 +170,7 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         abuse,
         ours,
         theirs,
+        None if (failed := dialogue.failed) is None else failed.cause,
     )
 
 
