@@ -64,10 +64,17 @@ def _command(
     main()
 
 
-def bench(out: Path, *words: str, env: Mapping[str, str] | None = None) -> list[Dialogue]:
-    """A run that must succeed, and its dialogues."""
+def bench(
+    out: Path, *words: str, env: Mapping[str, str] | None = None, failing: bool = False
+) -> list[Dialogue]:
+    """A run that must be played to its end, and its dialogues.
+
+    `failing`: some of them must fail from outside, which the command has to tell by its exit code.
+    """
     done = arrears("bench", "--no-report", "--out", str(out), *words, env=env)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (1 if failing else 0), done.stderr
+    if failing:
+        assert "more failed than --fail-on-error 0 allows" in done.stderr
     return dialogues(out)
 
 

@@ -63,7 +63,7 @@ def essence(talks: list[Dialogue]) -> list[tuple[object, ...]]:
 def test_a_thousand_dialogues_on_a_bad_server(
     clean: list[Dialogue], bad: Stub, tmp_path: Path
 ) -> None:
-    talks = bench(tmp_path, *WHAT, *seats(bad), env=env(bad))
+    talks = bench(tmp_path, *WHAT, *seats(bad), env=env(bad), failing=True)
     dealt = sum(bad.faults.seen[kind] for kind in FAULTS)
     assert set(FAULTS) <= set(bad.faults.seen)
     assert 0.25 < dealt / len(bad.requests) < 0.35
@@ -96,7 +96,7 @@ def test_ten_kills_on_a_bad_server(clean: list[Dialogue], bad: Stub, tmp_path: P
         process.wait()
     before = {t.case: t for t in whole_lines(out)}
     assert len(before) >= marks[-1]
-    talks = bench(out, *some, *seats(bad), env=env(bad))
+    talks = bench(out, *some, *seats(bad), env=env(bad), failing=True)
     assert len(talks) == KILLED
     known = {t.case: t for t in clean}
     assert essence(talks) == essence([known[t.case] for t in talks])

@@ -21,7 +21,8 @@ def stub() -> Iterator[Stub]:
 
 def test_what_a_provider_refuses_ends_the_talk_with_its_words(tmp_path: Path) -> None:
     with Stub(canned, Faults(doomed=lambda body: True)) as stub:
-        talks = bench(tmp_path, "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"))
+        what = ("--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"))
+        talks = bench(tmp_path, *what, failing=True)
         assert len(stub.requests) == 3, "it is not asked again"
     assert {t.ending for t in talks} == {"error"}
     assert all("blocked by the content filter" in t.detail for t in talks)
@@ -33,8 +34,8 @@ def test_a_run_in_which_everything_failed_has_a_report(tmp_path: Path) -> None:
             "bench", "--suite", "dcn", "--limit", "3", "--collector", stub.spec("m"), "--out",
             str(tmp_path),
         )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "no_answer" in done.stdout
+    assert done.returncode == 1, done.stderr
+    assert "0 / 0; 3 failed" in done.stdout
     assert "content filter" in (tmp_path / "report.html").read_text()
 
 
@@ -91,9 +92,9 @@ def test_dialogues_that_failed_can_be_played_again(tmp_path: Path) -> None:
 
     with Stub(canned, Faults(doomed=first_three)) as stub:
         seats = ("--collector", stub.spec("m"), "--debtor-seat", stub.spec("m"))
-        talks = bench(tmp_path, *what, *seats)
+        talks = bench(tmp_path, *what, *seats, failing=True)
         assert sum(t.ending == "error" for t in talks) == 3
-        talks = bench(tmp_path, *what, *seats)
+        talks = bench(tmp_path, *what, *seats, failing=True)
         assert sum(t.ending == "error" for t in talks) == 3, "without being asked to"
         talks = bench(tmp_path, *what, *seats, "--retry-errors")
     assert [t.ending for t in talks] == ["agreed"] * 6
@@ -102,7 +103,7 @@ def test_dialogues_that_failed_can_be_played_again(tmp_path: Path) -> None:
 def test_a_server_that_is_not_there_ends_dialogues_and_not_the_run(tmp_path: Path) -> None:
     talks = bench(
         tmp_path, "--suite", "dcn", "--limit", "3", "--collector", "compat/m@http://127.0.0.1:1/v1",
-        "--retries", "1", "--retry-wait", "0.01",
+        "--retries", "1", "--retry-wait", "0.01", failing=True,
     )  # fmt: skip
     assert {t.ending for t in talks} == {"error"}
     assert all("cannot connect" in t.detail and "2 tries" in t.detail for t in talks)
@@ -138,7 +139,7 @@ def test_a_key_that_a_server_repeats_is_stored_nowhere(tmp_path: Path) -> None:
     with Stub(canned, key="sk-another-key", repeats_key=True) as stub:
         talks = bench(
             tmp_path, "--suite", "dcn", "--limit", "1", "--collector", "openai/m",
-            env={"OPENAI_BASE_URL": stub.base, "OPENAI_API_KEY": KEY},
+            env={"OPENAI_BASE_URL": stub.base, "OPENAI_API_KEY": KEY}, failing=True,
         )  # fmt: skip
     assert "Incorrect API key provided: (the key)" in talks[0].detail
     for file in tmp_path.rglob("*"):

@@ -190,7 +190,7 @@ def test_keys_are_sent_and_never_kept(tmp_path: Path) -> None:
         talks = bench(tmp_path / "good", *words, "--debtor-seat", "openai/gpt-4o-mini", env=env)
         assert talks[0].ending == "agreed"
         wrong = {**env, "OPENAI_API_KEY": "sk-wrong-987"}
-        talks = bench(tmp_path / "bad", *words, env=wrong)
+        talks = bench(tmp_path / "bad", *words, env=wrong, failing=True)
         assert "Incorrect API key" in talks[0].detail
         assert stub.requests[0]["max_completion_tokens"] == 1024
     for file in tmp_path.rglob("*"):

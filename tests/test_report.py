@@ -66,7 +66,7 @@ def test_the_page_fetches_nothing_and_its_contents_lead_somewhere(page: str) -> 
 def test_the_tables_of_both_papers_are_there_with_intervals_and_counts(page: str) -> None:
     for words in (
         "DCN&#39;s Table 2", "DebtBench&#39;s Table 2", "DebtBench&#39;s Table 3",
-        "Pairs of collectors", "agreed / talks", "published, other debtor model",
+        "Pairs of collectors", "agreed / dialogues", "published, other debtor model",
         "Assets over two years", "What was agreed", "Satisfaction against recovery",
     ):  # fmt: skip
         assert words in page, words

@@ -17,7 +17,7 @@ OUTCOMES: Mapping[str, str] = {
     "fails": "agreed, plan fails",
     "max_turns": "no agreement in time",
     "walked_away": "debtor left",
-    "broken": "malformed or error",
+    "broken": "unreadable message",
 }
 """What can become of a talk, in the order in which it is stacked."""
 TIERS = (2_000, 5_000, 10_000, 20_000)

@@ -10,7 +10,7 @@ from arrears.bench import figures
 from arrears.bench.figures import OUTCOMES, Bands
 from arrears.debtors.record import CATEGORIES
 from arrears.economy.position import Money
-from arrears.scoring.row import Row
+from arrears.scoring.row import Row, played
 from arrears.terms import DEFAULT_FEES, DIMENSIONS, Dimension, Value
 
 Lines = Mapping[str, Sequence[Row]]
@@ -31,7 +31,13 @@ class Picture(NamedTuple):
 
 
 def pictures(lines: Lines, purses: Purses, max_turns: int) -> list[Picture]:
-    """The figures of a suite: five, less those that nothing can be drawn in."""
+    """The figures of a suite: five, less those that nothing can be drawn in.
+
+    What failed from outside is in none of them, and a collector with nothing else has no panel.
+    """
+    lines = {name: there for name, rows in lines.items() if (there := played(rows))}
+    if not lines:
+        return []
     agreed = any(row.agreed for rows in lines.values() for row in rows)
     satisfied = any(isinstance(row.us, int | float) for rows in lines.values() for row in rows)
     return [

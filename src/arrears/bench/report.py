@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 import arrears
+from arrears.bench.failures import failures_table
 from arrears.bench.folder import DIALOGUES
 from arrears.bench.judge_tables import judge_tables
 from arrears.bench.pages import environment
@@ -115,7 +116,10 @@ def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
 
 
 def tables_about(runs: Sequence[StoredRun]) -> Iterator[Table]:
-    """Tables about the runs themselves: players, repeats, judges, cost."""
+    """Tables about the runs themselves: failures, players, repeats, judges, cost."""
+    failed = failures_table(runs)
+    if failed is not None:
+        yield failed
     sheets = [sheet for run in runs for sheet in read_sheets(run.path)]
     for suite, lines in lines_of(runs).items():
         yield from filter(
@@ -171,7 +175,9 @@ def _turns(runs: Sequence[StoredRun]) -> int:
 def _lead(runs: Sequence[StoredRun]) -> str:
     talks = sum(len(run.rows) for run in runs)
     owed = sum(run.planned - len(run.rows) for run in runs)
-    text = f"{talks:,} negotiations over four terms, each projected over two years."
+    failed = sum(row.failure is not None for run in runs for row in run.rows)
+    text = f"{talks - failed:,} negotiations over four terms, each projected over two years."
+    text += f" {failed:,} more failed and are in no figure." if failed else ""
     return text + (f" {owed:,} are still to be played." if owed else "")
 
 

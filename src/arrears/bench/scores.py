@@ -42,13 +42,20 @@ def write_scores(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def read_scores(folder: Path) -> list[Row]:
-    """The scores of a run folder. BrokenFile where they cannot be read."""
+    """The scores of a run folder: none where there are none, or where an older arrears wrote them
+    with other columns. BrokenFile where they cannot be read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / SCORES
+    if not path.exists():
+        return []
     try:
-        return [row_from(row) for row in pq.read_table(path).to_pylist()]
+        table = pq.read_table(path)
+        if table.column_names != list(columns_of([])):
+            return []
+        return [row_from(row) for row in table.to_pylist()]
     except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
         why = f"not the scores of a run ({error}); remove it to have them made again"
         raise BrokenFile(path, why) from error

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from arrears.bench.failures import told
 from arrears.bench.pictures import Picture, Purses, pictures
 from arrears.bench.tables import (
     DCN,
@@ -20,7 +21,7 @@ from arrears.bench.tables import (
 from arrears.debtors.record import CATEGORIES
 from arrears.rng import rng_for
 from arrears.scoring.published import published_table
-from arrears.scoring.row import Row
+from arrears.scoring.row import Row, played
 from arrears.scoring.summary import Comparison, Metric, Summary, compare, summarise
 
 Lines = Mapping[str, Sequence[Row]]
@@ -81,7 +82,7 @@ def summaries_of(suite: str, lines: Lines, seed: int) -> dict[str, Summary]:
 
 def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table], list[Table]]:
     """The tables of a suite: those of its own paper first, the other paper's second."""
-    counts = {n: f"{s.agreements:,} / {s.dialogues:,}" for n, s in summaries.items()}
+    counts = {name: _counts(s.agreements, s.dialogues, s.failed) for name, s in summaries.items()}
     dcn = measured(
         "The thirteen metrics of DCN",
         f"Collectors on {suite}{_against(summaries)}, in the shape of DCN's Table 2",
@@ -106,6 +107,11 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
     return [debtbench, *by_category], [dcn]
 
 
+def _counts(agreements: int, dialogues: int, failed: int) -> str:
+    """What a row's figures rest on. Failures stand in it: no row without them looks whole."""
+    return f"{agreements:,} / {dialogues:,}" + (f"; {failed:,} failed" if failed else "")
+
+
 def _against(summaries: Mapping[str, Summary]) -> str:
     """The debtors' seat, where it is the same for all; else it stands in each line's name."""
     seats = {summary.debtor_seat for summary in summaries.values()}
@@ -115,6 +121,13 @@ def _against(summaries: Mapping[str, Summary]) -> str:
 def _by_category(suite: str, summaries: Mapping[str, Summary]) -> list[Table]:
     rows: list[TableRow] = []
     parts = []
+    failed = any(s.failed for s in summaries.values())
+    # Failures are counted by collector and not by category: a debtor that nobody met has no say.
+    counts = (
+        {name: f"{s.failed:,} of {s.failed + s.dialogues:,}" for name, s in summaries.items()}
+        if failed
+        else None
+    )
     for category in CATEGORIES:
         found = {
             name: _figures(s.by_category[category])
@@ -122,7 +135,9 @@ def _by_category(suite: str, summaries: Mapping[str, Summary]) -> list[Table]:
             if category in s.by_category
         }
         if found:
-            part = measured("", "", "collector", DEBTBENCH, found)
+            part = measured(
+                "", "", "collector", DEBTBENCH, found, counts=counts, counted="failed, in all"
+            )
             parts.append(part)
             rows += [part.rows[0]._replace(group=category), *part.rows[1:]]
     if not parts:
@@ -194,24 +209,30 @@ def _difference(c: Comparison | None, metric: str) -> Cell:
 
 
 def _lead(lines: Lines) -> str:
-    rows = [row for found in lines.values() for row in found]
+    everyone = [row for found in lines.values() for row in found]
+    rows = played(everyone)
     agreed = sum(row.agreed for row in rows)
     kept = sum(row.success for row in rows)
-    return (
-        f"{len(rows):,} talks with {len({row.debtor_id for row in rows}):,} debtors. {agreed:,} "
-        f"ended in an agreement; {kept:,} of the agreements hold for two years."
+    text = (
+        f"{len(rows):,} dialogues with {len({row.debtor_id for row in rows}):,} debtors. "
+        f"{agreed:,} ended in an agreement; {kept:,} of the agreements hold for two years."
     )
+    failed = len(everyone) - len(rows)
+    return text + (f" {failed:,} more were broken off from outside." if failed else "")
 
 
 def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> list[str]:
     """Sentences that a reader would look for first, from the figures alone."""
-    found = []
+    failed = told(lines)
+    found = [failed] if failed else []
     cci = {n: s.dcn["CCI"].value for n, s in summaries.items() if s.dcn["CCI"].value is not None}
     if len(cci) > 1 and any(cci.values()):
         best = max(cci, key=lambda n: cci[n] or 0.0)
         others = ", ".join(f"{n} {v:.3f}" for n, v in cci.items() if n != best)
+        lacking = summaries[best].failed
         found.append(
-            f"On {suite}, {best} has the best comprehensive index: CCI {cci[best]:.3f} ({others})."
+            f"On {suite}, {best} has the best comprehensive index: CCI {cci[best]:.3f} ({others})"
+            + (f", without the {lacking:,} of its dialogues that failed." if lacking else ".")
         )
     given = {n: _given(rows) for n, rows in lines.items() if any(r.agreed for r in rows)}
     if len(given) > 1:

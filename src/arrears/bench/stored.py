@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from arrears.bench.folder import DEBTORS, DIALOGUES, SCORES, read_plan
+from arrears.bench.folder import DEBTORS, DIALOGUES, read_plan
 from arrears.bench.plan import Plan, Populations, cases_of, digest_of
 from arrears.bench.play import Player
 from arrears.bench.scores import read_scores
@@ -61,7 +61,7 @@ def open_run(path: Path) -> StoredRun:
     with LineReader(path / DIALOGUES) as file:
         spans = file.index(CASE)
         there = [case for case in cases if case.id in spans]
-        rows = read_scores(path) if (path / SCORES).exists() else []
+        rows = read_scores(path)
         if [row.case for row in rows] != [case.id for case in there]:
             player = Player(plan, populations)
             rows = [player.rescore(case, file.read(spans[case.id])) for case in there]

@@ -117,11 +117,13 @@ def measured(
     lines: Mapping[str, Mapping[str, Figure]],
     *,
     counts: Mapping[str, str] | None = None,
+    counted: str = "agreed / dialogues",
     note: str = "",
 ) -> Table:
     """A table of figures with the best and the second best of each column marked.
 
-    `lines`: by name, by measure key. `counts` adds a last column of readable counts.
+    `lines`: by name, by measure key. `counts` adds a last column of readable counts, under the
+    title `counted`.
     """
     columns = [Column(m.title, m.meaning, m.better, m.rubric) for m in measures]
     marks = {m.key: _marks(m, lines) for m in measures}
@@ -132,7 +134,7 @@ def measured(
             cells.append(Cell(counts.get(name, "")))
         rows.append(TableRow(name, cells))
     if counts is not None:
-        columns.append(Column("agreed / talks", "counts"))
+        columns.append(Column(counted, "counts"))
     return Table(title, caption, lead, columns, rows, note)
 
 

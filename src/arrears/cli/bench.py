@@ -1,7 +1,9 @@
 """`arrears bench`: run collectors against debtors, score, report."""
 
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +11,7 @@ from arrears.agents.briefing import DEBTOR_PROMPTS, WORDINGS, DebtorPrompt, Word
 from arrears.agents.maden.team import line_of
 from arrears.agents.registry import check_method
 from arrears.bench.plan import Populations, make_plan
+from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
 from arrears.cli.report import REPORT, show_runs
 from arrears.debtors.store import read_debtors
@@ -18,6 +21,9 @@ from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
 from arrears.strategies import for_seats, taxonomy_text
 from arrears.terms_text import parse_mandate
+
+if TYPE_CHECKING:
+    from arrears.bench.run import Result
 
 
 @click.command()
@@ -95,6 +101,7 @@ from arrears.terms_text import parse_mandate
 @click.option(
     "--retry-errors", is_flag=True, help="Play dialogues again that had ended as `error`."
 )
+@fail_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--no-report", is_flag=True, help="Play, score and store only.")
 def bench(
@@ -120,6 +127,7 @@ def bench(
     max_tokens: int | None,
     settings: Settings,
     retry_errors: bool,
+    most_failed: float,
     as_json: bool,
     no_report: bool,
 ) -> None:
@@ -168,6 +176,20 @@ def bench(
         )
     show_runs((out,), None if no_report else out / REPORT, as_json)
     print(f"{result.played:,} dialogues played now, all in {out}", file=sys.stderr)
+    refuse_failures(_failed(result), most_failed)
+
+
+def _failed(result: "Result") -> dict[str, Failed]:
+    """What failed from outside, by collector."""
+    totals = Counter(row.collector for row in result.rows)
+    failed = Counter(row.collector for row in result.rows if row.failure is not None)
+    if not failed:
+        return {}
+    from arrears.bench.failures import most_said
+    from arrears.bench.stored import open_run
+
+    why = most_said(open_run(result.path))
+    return {name: Failed(count, totals[name], why[name]) for name, count in failed.items()}
 
 
 def _lines(collectors: tuple[str, ...], methods: str) -> list[str]:

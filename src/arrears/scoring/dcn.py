@@ -1,6 +1,7 @@
 """The metrics of DCN (appendix F) over a suite: averages by its rules, and its three indices.
 
-A dialogue without agreement, or whose plan fails, counts as SR 0 and RR 0. QRD, HRD and CD are
+A dialogue without agreement, or whose plan fails, counts as SR 0 and RR 0; one that was broken off
+from outside (`Row.failure`) counts as nothing. QRD, HRD and CD are
 averaged over agreements, L1D, L2D and ATV over all dialogues. The indices are computed from the
 suite's averages, as the paper does; a row's `own_cri`, `own_dhi`, `own_cci` are per dialogue.
 """
@@ -17,7 +18,7 @@ from arrears.economy.indices import (
     creditor_recovery_index,
     debtor_health_index,
 )
-from arrears.scoring.row import Row
+from arrears.scoring.row import Row, played
 
 __all__ = [
     "Averages",
@@ -55,7 +56,8 @@ def columns(rows: Sequence[Row], reading: Reading = "published") -> Floats:
 
 
 def averages(rows: Sequence[Row], reading: Reading = "published") -> Averages:
-    """The averages over a suite's rows. ValueError for no rows: nothing has no average."""
+    """The averages over the rows that were played. ValueError for none: nothing has no average."""
+    rows = played(rows)
     if not rows:
         raise ValueError("no dialogues to average over")
     return Averages._make(float(x) for x in means(columns(rows, reading)))

@@ -1,10 +1,16 @@
-"""One row a dialogue: everything that tables, plots and statistics are made of."""
+"""One row a dialogue: everything that tables, plots and statistics are made of.
 
+A dialogue that was broken off from outside has no figures: NaN, None, and no agreement. Whoever
+forgets to leave it out gets no number at all rather than a wrong one.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from arrears.debtors.record import Debtor
+from arrears.dialogue.failures import Cause
 from arrears.dialogue.record import Dialogue
 from arrears.dialogue.tone import hear
 from arrears.economy.indices import debtor_health_index
@@ -24,10 +30,15 @@ from arrears.terms import Terms
 NO_AGREEMENT = Unscored("no agreement")
 # The fields from `success` to `own_cci`.
 _Projected = tuple[
-    bool, float, int | None, int | None, int | None, int, int, float, float,
+    bool, float, int | None, int | None, int | None, int | None, int | None, float, float,
     float | None, float, float,
 ]  # fmt: skip
 _SCORES = ("ce", "sa", "ls", "us", "es", "ca", "ds")
+_FAILED: _Projected = (
+    False, math.nan, None, None, None, None, None, math.nan, math.nan, None, math.nan, math.nan,
+)  # fmt: skip
+# What is null on disk where a dialogue failed: nobody should read a 0 there, or "no agreement".
+_NULL = frozenset({"agreed", "success", "recovery", "atv", "atv_365", "own_dhi", "own_cci", "dc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +67,9 @@ class Row:
     qrd: int | None
     hrd: int | None
     cd: int | None
-    l1d: int
-    l2d: int
+    l1d: int | None
+    l2d: int | None
+    """Days in the two lowest tiers; None where the dialogue failed."""
     atv: float
     atv_365: float
     own_cri: float | None
@@ -92,7 +104,7 @@ class Row:
     where both seats are built in, whose words the tests hold to the same rules."""
     debtor_faults: str | None
     """The same of the debtor's seat."""
-    failure: str | None
+    failure: Cause | None
     """Who broke the dialogue off from outside the negotiation, a key of `failures.CAUSES`; None for
     every dialogue that was played to its end. A row with a failure is in no mean."""
 
@@ -101,8 +113,15 @@ _BUILT_IN = "scripted/"
 _NAMES = tuple(field.name for field in fields(Row))
 
 
+def played(rows: Sequence[Row]) -> list[Row]:
+    """The dialogues that the negotiation itself ended: those that figures are made of."""
+    return [row for row in rows if row.failure is None]
+
+
 def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    """Plain values by column; an unscored one is None, its reason in `NAME_unscored`."""
+    """Plain values by column; an unscored one is None, its reason in `NAME_unscored`. Where a
+    dialogue failed every figure is None.
+    """
     columns: dict[str, list[Any]] = {}
     for name in _NAMES:
         values = [getattr(row, name) for row in rows]
@@ -111,6 +130,11 @@ def columns_of(rows: Sequence[Row]) -> dict[str, list[Any]]:
                 v.reason if isinstance(v, Unscored) else "" for v in values
             ]
             values = [None if isinstance(v, Unscored) else float(v) for v in values]
+        if name in _NULL:
+            values = [
+                None if row.failure is not None else value
+                for row, value in zip(rows, values, strict=True)
+            ]
         columns[name] = values
     return columns
 
@@ -122,6 +146,9 @@ def row_from(plain: Mapping[str, Any]) -> Row:
         reason = values.pop(f"{name}_unscored")
         if values[name] is None:
             values[name] = Unscored(reason)
+    if values["failure"] is not None:
+        flags = {"agreed", "success"}
+        values |= {name: False if name in flags else math.nan for name in _NULL}
     return Row(**values)
 
 
@@ -132,7 +159,7 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         dialogue.collector.startswith(_BUILT_IN) and dialogue.debtor_seat.startswith(_BUILT_IN)
     ):
         ours, theirs = (",".join(faults) for faults in faults_of(dialogue, debtor))
-    terms = dialogue.terms
+    terms, failed = dialogue.terms, dialogue.failed
     us, es, ca, ds = judge(dialogue, debtor)
     ce, sa, ls = _rational(debtor, terms)
     disc, pmt, days, prds = _agreed(terms)
@@ -156,8 +183,8 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         pmt,
         days,
         prds,
-        *_projected(debtor, terms),
-        _completeness(dialogue),
+        *(_FAILED if failed else _projected(debtor, terms)),
+        math.nan if failed else _completeness(dialogue),
         ce,
         sa,
         ls,
@@ -170,7 +197,7 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         abuse,
         ours,
         theirs,
-        None if (failed := dialogue.failed) is None else failed.cause,
+        failed.cause if failed else None,
     )
 
 

@@ -1,5 +1,10 @@
-"""A collector's figures over a suite: every metric of both papers, with intervals and counts."""
+"""A collector's figures over a suite: every metric of both papers, with intervals and counts.
 
+A dialogue that was broken off from outside (`Row.failure`) is in none of them; it is counted beside
+them by who broke it off.
+"""
+
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arrears.debtors.record import CATEGORIES
+from arrears.dialogue.failures import Cause
 from arrears.scoring import dcn
 from arrears.scoring.debtbench import collection_rate
-from arrears.scoring.row import Row
+from arrears.scoring.row import Row, played
 from arrears.scoring.statistics import (
     RESAMPLES,
     Difference,
@@ -59,6 +65,9 @@ class Metric:
     """Dialogues that this metric has no score of; shown beside the mean, never counted as 0."""
 
 
+_NOTHING: Final = Metric(None, None, None, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """All figures of one collector over the same suite."""
@@ -68,7 +77,12 @@ class Summary:
     """Who answered for the debtors; several names with commas."""
     suite: str
     dialogues: int
+    """Dialogues that were played to an end of their own; all figures are over these."""
     agreements: int
+    failed: int
+    """Dialogues that were broken off from outside; in no figure."""
+    failures: Mapping[Cause, int]
+    """The same by who failed, keys of `failures.CAUSES`."""
     dcn: Mapping[str, Metric]
     """DC, DS, SR, RR, QRD, HRD, CD, L1D, L2D, ATV, CRI, DHI, CCI. SR is DCN's: the plan holds."""
     debtbench: Mapping[str, Metric]
@@ -81,12 +95,16 @@ def summarise(rows: Sequence[Row], rng: np.random.Generator, resamples: int = RE
     """The figures of one collector. ValueError for no rows: nothing has no average."""
     if not rows:
         raise ValueError("no dialogues to summarise")
+    failures = Counter(row.failure for row in rows if row.failure is not None)
+    everyone, rows = rows, played(rows)
     return Summary(
-        collector=rows[0].collector,
-        debtor_seat=", ".join(dict.fromkeys(row.debtor_seat for row in rows)),
-        suite=rows[0].suite,
+        collector=everyone[0].collector,
+        debtor_seat=", ".join(dict.fromkeys(row.debtor_seat for row in everyone)),
+        suite=everyone[0].suite,
         dialogues=len(rows),
         agreements=sum(row.agreed for row in rows),
+        failed=failures.total(),
+        failures=failures,
         dcn={**_plain(rows, _TALK, rng, resamples), **_of_suite(rows, rng, resamples)},
         debtbench=_plain(rows, _DEBTBENCH, rng, resamples),
         by_category={
@@ -127,7 +145,8 @@ def compare(
 ) -> list[Comparison]:
     """Every pair of collectors on debtors and repeats that both met.
 
-    A pair with an unscored side is left out of that metric; a metric without pairs is left out.
+    A pair with an unscored side is left out of that metric, one with a failed side out of all; a
+    metric without pairs is left out.
     """
     names = list(by_collector)
     found: list[tuple[str, str, str, Difference]] = []
@@ -147,9 +166,9 @@ def _pairs(
     a: Sequence[Row], b: Sequence[Row], of: Callable[[Row], float]
 ) -> list[tuple[float, float]]:
     """One pair a debtor: each side's mean over the repeats that both have played."""
-    others = {_met(row): of(row) for row in b}
+    others = {_met(row): of(row) for row in played(b)}
     both: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for row in a:
+    for row in played(a):
         met = _met(row)
         if met in others:
             pair = (of(row), others[met])
@@ -172,6 +191,8 @@ def _plain(
     rng: np.random.Generator,
     resamples: int,
 ) -> dict[str, Metric]:
+    if not rows:
+        return dict.fromkeys(of, _NOTHING)
     table = np.array([[take(row) for take in of.values()] for row in rows], dtype=np.float64)
     table, repeats = _by_debtor(rows, table)
     intervals = bootstrap(table, dcn.means, rng, resamples, repeats)
@@ -184,6 +205,9 @@ def _plain(
 
 def _of_suite(rows: Sequence[Row], rng: np.random.Generator, resamples: int) -> dict[str, Metric]:
     """DCN's averages and indices, the indices from the averages of each resample."""
+    names = (*dcn.COLUMNS, "CRI", "DHI", "CCI")
+    if not rows:
+        return dict.fromkeys(names, _NOTHING)
     table, repeats = _by_debtor(rows, dcn.columns(rows))
 
     def all_of(values: Floats) -> Floats:
@@ -192,7 +216,6 @@ def _of_suite(rows: Sequence[Row], rng: np.random.Generator, resamples: int) -> 
 
     intervals = bootstrap(table, all_of, rng, resamples, repeats)
     agreed = int((~np.isnan(table[:, 2])).sum())
-    names = (*dcn.COLUMNS, "CRI", "DHI", "CCI")
     over_agreements = {"QRD", "HRD", "CD"}
     return {
         name: _metric(_sharp(name, interval, n, repeats), n, len(rows))
