@@ -278,12 +278,13 @@ def test_a_dead_endpoint_and_a_raising_seat_beside_one_that_works(tmp_path: Path
     told = next(x for x in done.stdout.splitlines() if "AttributeError" in x)
     assert told.startswith("| python/seat.py:Raises ")
     assert "| seat.py:7 |" in " ".join(told.split())
-    assert "Cannot connect to host 127.0.0.1:9" in done.stdout
     assert "compat/x@http://127.0.0.1:9/v1: 6 of 6 dialogues" in done.stderr
+    assert "Cannot connect to host 127.0.0.1:9" in done.stderr
     assert "python/seat.py:Raises: 6 of 6 dialogues" in done.stderr
     assert "--retry-errors" in done.stderr
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Broken off from outside and in no figure" in page
+    assert "Cannot connect to host 127.0.0.1:9" in page
     assert len(dialogues(tmp_path / "run")) == 24
     allowed = arrears(*words, "--fail-on-error", "1", "--no-report", "--json", cwd=tmp_path)
     assert allowed.returncode == 0, allowed.stderr
