@@ -15,17 +15,11 @@ from arrears.scoring.row import Row
 _WORDS = 160
 
 
-class Kind(NamedTuple):
-    """Failures that are counted as one: the same collector, seat, cause, exception and place."""
+class Failures(NamedTuple):
+    """What failed in one way: the same collector, seat, cause, exception and place."""
 
     collector: str
     failure: Failure
-
-
-class Failures(NamedTuple):
-    """What failed of one kind."""
-
-    kind: Kind
     dialogues: int
     words: str
     """The most frequent words of whoever failed, cut to a line."""
@@ -33,17 +27,19 @@ class Failures(NamedTuple):
 
 def failures_of(run: StoredRun) -> list[Failures]:
     """Everything that failed in a run, most frequent first."""
-    words: dict[Kind, Counter[str]] = {}
+    words: dict[tuple[str, Failure], Counter[str]] = {}
     with LineReader(run.path / DIALOGUES) as file:
         for row in run.rows:
             if row.failure is not None:
                 dialogue = DIALOGUE_ADAPTER.validate_json(file.read(run.spans[row.case]))
                 assert dialogue.failed is not None
-                kind = Kind(dialogue.collector, dialogue.failed)
+                kind = (dialogue.collector, dialogue.failed)
                 said = dialogue.detail.partition(": ")[2] or dialogue.detail
                 said = said.removeprefix("ModelError: ")
                 words.setdefault(kind, Counter())[_line(said)] += 1
-    found = [Failures(k, said.total(), said.most_common(1)[0][0]) for k, said in words.items()]
+    found = [
+        Failures(*kind, said.total(), said.most_common(1)[0][0]) for kind, said in words.items()
+    ]
     return sorted(found, key=lambda one: -one.dialogues)
 
 
@@ -51,7 +47,7 @@ def most_said(run: StoredRun) -> dict[str, str]:
     """Why most of a collector's failures failed, by collector; only those with any."""
     found: dict[str, str] = {}
     for one in failures_of(run):
-        found.setdefault(one.kind.collector, _reason(one))
+        found.setdefault(one.collector, _reason(one))
     return found
 
 
@@ -61,9 +57,9 @@ def failures_table(runs: Sequence[StoredRun]) -> Table | None:
     for run in runs:
         played = Counter(row.collector for row in run.rows)
         for one in failures_of(run):
-            failure = one.kind.failure
-            name = one.kind.collector + (f" ({run.path.name})" if len(runs) > 1 else "")
-            whole = played[one.kind.collector]
+            failure = one.failure
+            name = one.collector + (f" ({run.path.name})" if len(runs) > 1 else "")
+            whole = played[one.collector]
             rows.append(
                 TableRow(
                     name,
@@ -108,8 +104,13 @@ def told(lines: Mapping[str, Sequence[Row]]) -> str:
     return "Broken off from outside and in no figure: " + ", ".join(parts) + "."
 
 
+def failed_note(failed: int, total: int) -> str:
+    """What stands beside a name whose figures lack some of its dialogues; "" where none failed."""
+    return f"{failed:,} of {total:,} failed" if failed else ""
+
+
 def _reason(one: Failures) -> str:
-    failure = one.kind.failure
+    failure = one.failure
     where = f" at {failure.where}" if failure.where else ""
     return f"{CAUSES[failure.cause]} ({failure.seat}'s side){where}: {one.words}"
 

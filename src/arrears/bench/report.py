@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 import arrears
-from arrears.bench.failures import failures_table
+from arrears.bench.failures import failures_of, failures_table
 from arrears.bench.folder import DIALOGUES
 from arrears.bench.judge_tables import judge_tables
 from arrears.bench.pages import environment
@@ -51,6 +51,7 @@ def write_report(runs: Sequence[StoredRun], out: Path) -> None:
         lead=_lead(runs),
         findings=[words for s in sections for words in s.findings],
         ran=[_facts(run) for run in runs],
+        failed=failures_table(runs),
         suites=sections,
         about=list(tables_about(runs)),
         talks=_talks(runs[0]),
@@ -112,14 +113,14 @@ def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """The tables that belong on a terminal."""
     for suite, lines in lines_of(runs).items():
         yield from tables_of(suite, summaries_of(suite, lines, runs[0].plan.seed))[0]
+    failed = failures_table(runs)
+    if failed is not None:
+        yield failed
     yield from tables_about(runs)
 
 
 def tables_about(runs: Sequence[StoredRun]) -> Iterator[Table]:
-    """Tables about the runs themselves: failures, players, repeats, judges, cost."""
-    failed = failures_table(runs)
-    if failed is not None:
-        yield failed
+    """Tables about the runs themselves: players, repeats, judges, cost."""
     sheets = [sheet for run in runs for sheet in read_sheets(run.path)]
     for suite, lines in lines_of(runs).items():
         yield from filter(
@@ -141,6 +142,12 @@ def as_json(runs: Sequence[StoredRun]) -> dict[str, Any]:
     }
     for suite, lines in lines_of(runs).items():
         document["suites"][suite] = summaries_of(suite, lines, runs[0].plan.seed)
+    document["failed"] = [
+        {"run": str(run.path), "collector": one.collector, **one.failure.model_dump(),
+         "dialogues": one.dialogues, "words": one.words}
+        for run in runs
+        for one in failures_of(run)
+    ]  # fmt: skip
     document["about"] = [_plain_table(table) for table in tables_about(runs)]
     plain: dict[str, Any] = orjson.loads(orjson.dumps(document))
     return plain

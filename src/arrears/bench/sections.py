@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arrears.bench.failures import told
+from arrears.bench.failures import failed_note, told
 from arrears.bench.pictures import Picture, Purses, pictures
 from arrears.bench.tables import (
     DCN,
@@ -82,7 +82,8 @@ def summaries_of(suite: str, lines: Lines, seed: int) -> dict[str, Summary]:
 
 def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table], list[Table]]:
     """The tables of a suite: those of its own paper first, the other paper's second."""
-    counts = {name: _counts(s.agreements, s.dialogues, s.failed) for name, s in summaries.items()}
+    counts = {n: f"{s.agreements:,} / {s.dialogues:,}" for n, s in summaries.items()}
+    notes = {n: failed_note(s.failed, s.dialogues + s.failed) for n, s in summaries.items()}
     dcn = measured(
         "The thirteen metrics of DCN",
         f"Collectors on {suite}{_against(summaries)}, in the shape of DCN's Table 2",
@@ -90,6 +91,7 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
         DCN,
         {name: _figures(s.dcn) for name, s in summaries.items()},
         counts=counts,
+        notes=notes,
         note="SR is DCN's: the agreement holds for two years. " + _RUBRIC,
     )
     debtbench = measured(
@@ -99,17 +101,13 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
         DEBTBENCH,
         {name: _figures(s.debtbench) for name, s in summaries.items()},
         counts=counts,
+        notes=notes,
         note="SR is DebtBench's: an agreement was reached. " + _RUBRIC,
     )
-    by_category = _by_category(suite, summaries)
+    by_category = _by_category(suite, summaries, notes)
     if suite == "dcn":
         return [dcn], [debtbench]
     return [debtbench, *by_category], [dcn]
-
-
-def _counts(agreements: int, dialogues: int, failed: int) -> str:
-    """What a row's figures rest on. Failures stand in it: no row without them looks whole."""
-    return f"{agreements:,} / {dialogues:,}" + (f"; {failed:,} failed" if failed else "")
 
 
 def _against(summaries: Mapping[str, Summary]) -> str:
@@ -118,16 +116,11 @@ def _against(summaries: Mapping[str, Summary]) -> str:
     return f" against {seats.pop()}" if len(seats) == 1 else ""
 
 
-def _by_category(suite: str, summaries: Mapping[str, Summary]) -> list[Table]:
+def _by_category(
+    suite: str, summaries: Mapping[str, Summary], notes: Mapping[str, str]
+) -> list[Table]:
     rows: list[TableRow] = []
     parts = []
-    failed = any(s.failed for s in summaries.values())
-    # Failures are counted by collector and not by category: a debtor that nobody met has no say.
-    counts = (
-        {name: f"{s.failed:,} of {s.failed + s.dialogues:,}" for name, s in summaries.items()}
-        if failed
-        else None
-    )
     for category in CATEGORIES:
         found = {
             name: _figures(s.by_category[category])
@@ -135,9 +128,7 @@ def _by_category(suite: str, summaries: Mapping[str, Summary]) -> list[Table]:
             if category in s.by_category
         }
         if found:
-            part = measured(
-                "", "", "collector", DEBTBENCH, found, counts=counts, counted="failed, in all"
-            )
+            part = measured("", "", "collector", DEBTBENCH, found, notes=notes)
             parts.append(part)
             rows += [part.rows[0]._replace(group=category), *part.rows[1:]]
     if not parts:

@@ -89,11 +89,14 @@ class Column(NamedTuple):
 
 
 class TableRow(NamedTuple):
-    """One line of a table; `group` is a heading above it, if any."""
+    """One line of a table."""
 
     name: str
     cells: list[Cell]
     group: str = ""
+    """A heading above it, if any."""
+    note: str = ""
+    """What must be read with its figures; stands beside the name."""
 
 
 class Table(NamedTuple):
@@ -117,13 +120,13 @@ def measured(
     lines: Mapping[str, Mapping[str, Figure]],
     *,
     counts: Mapping[str, str] | None = None,
-    counted: str = "agreed / dialogues",
+    notes: Mapping[str, str] | None = None,
     note: str = "",
 ) -> Table:
     """A table of figures with the best and the second best of each column marked.
 
-    `lines`: by name, by measure key. `counts` adds a last column of readable counts, under the
-    title `counted`.
+    `lines`: by name, by measure key. `counts` adds a last column of readable counts, `notes` what
+    stands beside a name.
     """
     columns = [Column(m.title, m.meaning, m.better, m.rubric) for m in measures]
     marks = {m.key: _marks(m, lines) for m in measures}
@@ -132,9 +135,9 @@ def measured(
         cells = [_cell(m, figures.get(m.key), marks[m.key].get(name, "")) for m in measures]
         if counts is not None:
             cells.append(Cell(counts.get(name, "")))
-        rows.append(TableRow(name, cells))
+        rows.append(TableRow(name, cells, note=(notes or {}).get(name, "")))
     if counts is not None:
-        columns.append(Column(counted, "counts"))
+        columns.append(Column("agreed / dialogues", "counts"))
     return Table(title, caption, lead, columns, rows, note)
 
 

@@ -107,7 +107,8 @@ def print_table(table: Table, console: Console | None = None) -> None:
     for row in table.rows:
         if row.group:
             grid.add_row(f"[italic]{row.group}[/]")
-        grid.add_row(row.name, *(_styled(cell) for cell in row.cells))
+        name = f"{row.name} ({row.note})" if row.note else row.name
+        grid.add_row(name, *(_styled(cell) for cell in row.cells))
     console.print(grid)
     if table.note:
         console.print(f"[dim]{table.note}[/]")
