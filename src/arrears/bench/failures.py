@@ -81,9 +81,9 @@ def failures_table(runs: Sequence[StoredRun]) -> Table | None:
         [
             Column("dialogues"),
             Column("seat", "on which side of the table it failed"),
-            Column("who failed"),
+            Column("who failed", prose=True),
             Column("line", "of the user's own code"),
-            Column("in its own words", "most frequent message of this kind"),
+            Column("in its own words", "most frequent message of this kind", prose=True),
         ],
         rows,
         "These dialogues are in no mean, interval, test or figure. The command of the run with "

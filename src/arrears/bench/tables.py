@@ -86,6 +86,8 @@ class Column(NamedTuple):
     meaning: str = ""
     better: int = 0
     rubric: bool = False
+    prose: bool = False
+    """Sentences: set to the left, over several lines."""
 
 
 class TableRow(NamedTuple):

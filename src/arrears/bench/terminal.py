@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.box import MARKDOWN
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -103,7 +103,8 @@ def print_table(table: Table, console: Console | None = None) -> None:
     for column in table.columns:
         arrow = {1: " ↑", -1: " ↓", 0: ""}[column.better]
         rubric = " (rubric)" if column.rubric else ""
-        grid.add_column(f"{column.title}{arrow}{rubric}", justify="right")
+        side: JustifyMethod = "left" if column.prose else "right"
+        grid.add_column(f"{column.title}{arrow}{rubric}", justify=side)
     for row in table.rows:
         if row.group:
             grid.add_row(f"[italic]{row.group}[/]")
