@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from arrears.bench.folder import DEBTORS, DIALOGUES, read_plan
@@ -43,7 +44,11 @@ class StoredRun:
 
     def debtor(self, suite: str, debtor_id: str) -> Debtor:
         """One debtor of the run."""
-        return next(d for d in self.populations[suite] if d.id == debtor_id)
+        return self._by_id[suite, debtor_id]
+
+    @cached_property
+    def _by_id(self) -> Mapping[tuple[str, str], Debtor]:
+        return {(suite, d.id): d for suite, people in self.populations.items() for d in people}
 
 
 def open_run(path: Path) -> StoredRun:
