@@ -19,6 +19,7 @@ from arrears.models.backends import Backends, Settings, check_model
 from arrears.models.chat import Message, Purpose, Sampling, Schema
 from arrears.models.json_answers import ask_json
 from arrears.prompts.library import Language, Prompt, prompt
+from arrears.runs.lock import lock_file
 
 T = TypeVar("T")
 _MOST_TOKENS = 4096
@@ -66,12 +67,11 @@ def ask_all(
 ) -> Asked[T]:
     """Ask what is not stored yet in `store` (jsonl); what failed before is asked again.
 
-    BudgetSpent and StorageError with everything kept that was answered; ModelError where nothing
-    at all could be answered.
+    RunMismatch where another process asks for `store`; BudgetSpent and StorageError with everything
+    kept that was answered; ModelError where nothing at all could be answered.
     """
     clerk.check()
-    file = LineFile(store)
-    try:
+    with lock_file(store), LineFile(store) as file:
         known = _stored(file, store)
         keys = {q.case: _key(clerk, q) for q in questions}
         answers: dict[str, T] = {}
@@ -102,8 +102,6 @@ def ask_all(
         if owed:
             log = store.with_name(f"{store.name.removesuffix('.jsonl')}.calls.jsonl")
             run_to_end(_ask(clerk, role, owed, log, keep, fail))
-    finally:
-        file.close()
     if questions and not answers:
         first = next(iter(failures.values()))
         raise ModelError(f"{clerk.model} answered none of {len(questions)} questions: {first}")
