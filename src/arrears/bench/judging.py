@@ -21,6 +21,7 @@ from arrears.bench.sheets import (
     read_sheets,
     slug,
 )
+from arrears.bench.sources import sources_of
 from arrears.bench.stored import StoredRun
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.dialogue.record import Dialogue
@@ -243,4 +244,5 @@ def _header(
         "temperature": temperature,
         "prompts": "" if judge == RUBRIC else prompts_digest(language),
         "against": str(other.path) if other else "",
+        "sources": sources_of((judge,)),
     }

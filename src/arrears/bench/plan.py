@@ -27,6 +27,7 @@ from arrears.agents.registry import (
     own_of,
     speaks_english_only,
 )
+from arrears.bench.sources import sources_of
 from arrears.debtors.record import Debtor, Record
 from arrears.errors import UnknownName, UsageError
 from arrears.models.backends import is_model
@@ -93,6 +94,8 @@ class Plan(Record):
     """SHA-256 over the prompts, where a model is asked anything."""
     code: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of the files of seats that the user wrote, by name."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Digest of what seats speak from that are local models or replay a run, by name."""
     repeats: Annotated[int, Field(ge=1)]
     """How often each pair of seats meets."""
     mandate: Mandate
@@ -189,10 +192,15 @@ def make_plan(
         strategies=strategies,
         prompts=prompts_digest(lang) if called else "",
         code={spec: own_digest(spec) for spec in own_of(tuple(collectors), tuple(debtor_seats))},
+        sources=sources_of((*called, *map(_seat, collectors), *debtor_seats)),
         repeats=repeats,
         mandate=mandate or Mandate(),
         max_turns=max_turns,
     )
+
+
+def _seat(line: str) -> str:
+    return method_of(line)[0]
 
 
 def _check_seats(

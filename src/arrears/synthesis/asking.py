@@ -5,6 +5,7 @@ and what it was asked by (model, prompt, language): what has changed is asked an
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 
 from arrears.bench.run import Progress
+from arrears.bench.sources import sources_of
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.errors import BrokenFile, ModelError
 from arrears.files import CASE, LineFile
@@ -141,8 +143,15 @@ async def _ask(
 
 def _key(clerk: Clerk, question: Question[Any]) -> str:
     """Where an answer is found: what it is about, and a digest of all that was said."""
-    said = "\x1f".join((clerk.model.partition("@")[0], *question.filled[2:]))
+    model = _source(clerk.model) or clerk.model.partition("@")[0]
+    said = "\x1f".join((model, *question.filled[2:]))
     return f"{question.case}#{sha256(said.encode()).hexdigest()[:16]}"
+
+
+@cache
+def _source(model: str) -> str:
+    """A local model is what lies in its folder, and not the folder; "" for all others."""
+    return sources_of((model,)).get(model, "")
 
 
 def _stored(file: LineFile, store: Path) -> dict[str, dict[str, Any]]:

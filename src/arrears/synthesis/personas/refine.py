@@ -21,6 +21,7 @@ from arrears.agents.registry import (
 )
 from arrears.agents.seating import Place, Seating
 from arrears.bench.run import Progress, silent
+from arrears.bench.sources import sources_of
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import negotiate
@@ -237,11 +238,12 @@ def _agree(store: Path, setup: Setup) -> None:
     refuse(store, "refinement", stored, asked, differing, remedy=_REMEDY.format(path.name))
 
 
-def _made_by(setup: Setup) -> dict[str, str]:
+def _made_by(setup: Setup) -> dict[str, Any]:
     """Digests of what plays and judges."""
     called = models_of((setup.collector,), (setup.debtor_seat,), None, None)
     asks = bool(called) or setup.judge != READER
     return {
         RULES: rules_digest(*DIALOGUES, *_RULES, *(REQUESTS if asks else ())),
         "prompts": prompts_digest(setup.language) if asks else "",
+        "sources": sources_of((*called, setup.debtor_seat, setup.judge)),
     }

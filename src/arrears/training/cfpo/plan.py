@@ -88,6 +88,8 @@ class Course(Record):
     """How the policy is briefed."""
     prompts: str = ""
     """SHA-256 over the prompts."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Digest of what the others speak from that are local models or replay a run, by name."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Course":

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import arrears
 from arrears.bench.plan import digest_of
 from arrears.bench.run import Progress, silent
+from arrears.bench.sources import sources_of
 from arrears.debtors.record import Debtor
 from arrears.errors import ArrearsError, UsageError
 from arrears.models.backends import LOCAL, Settings
@@ -17,6 +18,8 @@ from arrears.training.cfpo.run import Choice, Made, weigh_all
 from arrears.training.fit.base import digests_of
 from arrears.training.fit.recipe import Recipe
 from arrears.training.fit.run import Fitted, fit
+
+_OTHERS = ("debtor_seat", "judge", "experience")
 
 
 class Round(NamedTuple):
@@ -47,6 +50,7 @@ def course_of(policy: str, suite: str, people: Sequence[Debtor], **rest: Any) ->
             debtors=len(people),
             debtors_digest=digest_of(people),
             prompts=prompts_digest(rest.get("lang", "en")),
+            sources=sources_of(rest[who] for who in _OTHERS if who in rest),
             **rest,
         )
     except ValueError as error:

@@ -22,6 +22,7 @@ from arrears.agents.registry import (
     speaks_english_only,
 )
 from arrears.bench.plan import SuiteUse, digest_of
+from arrears.bench.sources import sources_of
 from arrears.debtors.record import Debtor, Record
 from arrears.errors import UnknownName, UsageError
 from arrears.models.backends import LOCAL, is_model
@@ -92,6 +93,8 @@ class SamplePlan(Record):
     wordings: dict[str, Wording] = Field(default_factory=dict)
     """How models that were trained here are briefed: as in their training. Other generators are
     briefed in full, another weak model as the rows are."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Digest of what local models speak from, by name."""
     temperature: Annotated[float, Field(ge=0, le=2)]
     """Of every model's sampling."""
     mandate: Mandate
@@ -179,6 +182,7 @@ def make_sample_plan(
         lang=lang,
         wording=wording,
         wordings=_wordings(generator, weak),
+        sources=sources_of((generator, debtor_seat, weak)),
         temperature=temperature,
         mandate=Mandate(),
         max_turns=12,
