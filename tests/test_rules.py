@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -297,3 +298,96 @@ def test_another_run_in_the_same_folder_is_replayed_as_another(tmp_path: Path) -
     file.write_text(json.dumps(dialogue) + "\n")
     with pytest.raises(RunMismatch, match="it differs in sources"):
         run(small(collectors=plan.collectors), PEOPLE, tmp_path / "again")
+
+
+# The same for all that is written over time
+
+OTHER = f"{'0' * 64}:{SCHEME}"
+
+
+def judged(folder: Path) -> None:
+    from arrears.bench.judging import judge_run
+    from arrears.models.backends import Settings
+
+    if not (folder / "run.json").exists():
+        run(small(), PEOPLE, folder)
+    judge_run(open_run(folder), "scripted/rubric", ("soundness",), Settings())
+
+
+def sampled(folder: Path) -> None:
+    from arrears.training.rejection.plan import make_sample_plan
+    from arrears.training.rejection.sets import Sample
+
+    plan = make_sample_plan("sft-dg", "dcn", ONE, generator="scripted/adaptive")
+    with Sample(plan, ONE, folder):
+        pass
+
+
+def weighed(folder: Path) -> None:
+    from arrears.training.cfpo.rounds import course_of
+    from arrears.training.cfpo.run import _begin
+
+    folder.mkdir(exist_ok=True)
+    _begin(course_of("compat/m@http://127.0.0.1:9/v1", "dcn", ONE, seed=1), folder)
+
+
+def refined(folder: Path) -> None:
+    from arrears.models.backends import Settings
+    from arrears.synthesis.personas.judges import judge_named
+    from arrears.synthesis.personas.refine import refine
+    from arrears.synthesis.personas.setup import Setup
+
+    spec = "scripted/typical", "scripted/debtor", "scripted/reader"
+    setup = Setup(*spec, max_rounds=1, seed=1, language="en", max_turns=12, temperature=0.0)
+    refine((), setup, Settings(), judge_named("scripted/reader"), folder / "r.rounds.jsonl")
+
+
+def trained(folder: Path) -> None:
+    from arrears.training.fit.folder import RULES, FitFolder, FitPlan
+    from arrears.training.fit.recipe import read_recipe
+
+    plan = FitPlan(
+        arrears="0.0.1", rules=rules.rules_digest(*RULES), kind="sft",
+        recipe=read_recipe("nano-sft", ()), model="m", weights="w", tokenizer="t", data="d",
+        rows="r", processes=1, merge=False,
+    )  # fmt: skip
+    with FitFolder(folder, plan):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("begin", "plan"),
+    [
+        (judged, "judgements/soundness--scripted_rubric.json"),
+        (sampled, "sample.json"),
+        (weighed, "cfpo.json"),
+        (refined, "r.rounds.json"),
+        (trained, "fit.json"),
+    ],
+)
+def test_whatever_is_written_over_time_knows_by_which_code(
+    begin: Callable[[Path], None], plan: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    begin(out)
+    begin(out)
+    stored = orjson.loads((out / plan).read_bytes())
+    assert rules.comparable(stored["rules"])
+    (out / plan).write_bytes(orjson.dumps({**stored, "arrears": "0.0.9"}))
+    begin(out)
+    (out / plan).write_bytes(orjson.dumps({**stored, "rules": OTHER, "arrears": "0.0.9"}))
+    with pytest.raises(
+        RunMismatch, match=r"differs in rules:\n.* have changed since arrears 0.0.9"
+    ):
+        begin(out)
+    (out / plan).write_bytes(orjson.dumps({**stored, "rules": "1" * 64}))
+    with pytest.raises(RunMismatch, match="noted them in another way"):
+        begin(out)
+
+
+def test_a_finished_training_is_left_as_it_is_by_other_code_too(tmp_path: Path) -> None:
+    trained(tmp_path / "out")
+    (tmp_path / "out" / "training.json").write_text("{}")
+    path = tmp_path / "out" / "fit.json"
+    path.write_bytes(orjson.dumps({**orjson.loads(path.read_bytes()), "rules": OTHER}))
+    trained(tmp_path / "out")
