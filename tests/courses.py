@@ -23,7 +23,7 @@ MINE = {"role": "assistant", "content": "yes"}
 COMMANDS = """
 import sys
 import click
-from arrears.cli import main, train_fit
+from arrears.cli import commands, main, train_fit
 from arrears.training.fit import course
 
 def told(*given, mark=course.mark):
@@ -31,7 +31,7 @@ def told(*given, mark=course.mark):
     print("marked", file=sys.stderr, flush=True)
 
 course.mark = told
-main.cli = click.Group(commands={"sft": train_fit.sft, "dpo": train_fit.dpo})
+commands.cli = click.Group(commands={"sft": train_fit.sft, "dpo": train_fit.dpo})
 main.main()
 """
 

@@ -236,7 +236,7 @@ def test_a_killed_round_goes_on_where_it_was(tmp_path: Path) -> None:
         assert before <= set(weighed.read_bytes().splitlines())
         other = arrears(*words, "--out", str(out), "--keep", "2")
         assert other.returncode == 2
-        assert "begun with another keep" in other.stderr
+        assert "holds another round of CFPO; it differs in keep" in other.stderr
     name = "round-1/pairs.jsonl"
     assert (tmp_path / "whole" / name).read_bytes() == (out / name).read_bytes()
 

@@ -152,7 +152,7 @@ def test_help_and_import_are_quick_beside_a_bare_interpreter() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from arrears.cli.main import cli\n"
+        "import sys; from arrears.cli.commands import cli\n"
         "try: cli(['--help'])\nexcept SystemExit: pass\n"
         "print([m for m in ('numba','numpy','pyarrow','matplotlib','pydantic','torch','jinja2') "
         "if m in sys.modules])"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from arrears.cli.main import cli
+from arrears.cli.commands import cli
 from arrears.models.providers import endpoint_of, providers
 from arrears.synthesis.personas.attributes import attributes
 from tests import accounts

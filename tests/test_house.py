@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "arrears"
 # its own room).
 ROOMS = [
     {"errors", "rng", "terms", "terms_text", "strategies", "phrases", "files", "machine"},
+    {"runs"},
     {"debtors"},
     {"economy"},
     {"models"},

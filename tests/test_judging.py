@@ -229,12 +229,11 @@ def test_candidates_are_marked_in_both_orders_and_the_marks_added() -> None:
 
 
 def test_two_processes_cannot_write_one_run(run: Path, tmp_path: Path) -> None:
-    from arrears.bench.folder import lock
+    from arrears.runs.lock import lock_folder
 
     mine = copy(run, tmp_path / "run")
-    held = lock(mine)
-    done = arrears("judge", str(mine), "--judge", "scripted/rubric")
-    os.close(held)
+    with lock_folder(mine):
+        done = arrears("judge", str(mine), "--judge", "scripted/rubric")
     assert done.returncode == 2
     assert "being written by another process" in done.stderr
 

@@ -183,7 +183,7 @@ def test_the_whole_way_is_resumed_and_then_left_as_it_is(tmp_path: Path) -> None
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")} == before
     other = arrears(*words, "--seed", "2")
     assert other.returncode == 2
-    assert "begun with another seed" in other.stderr
+    assert "holds another nano; it differs in seed" in other.stderr
     plan = json.loads((out / "nano.json").read_text())
     del plan["recipe"]["cfpo"]["suite"]
     (out / "nano.json").write_text(json.dumps(plan))

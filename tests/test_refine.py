@@ -167,7 +167,7 @@ def test_a_killed_refinement_goes_on_where_it_stopped(five: Path, tmp_path: Path
     other = arrears("debtors", "refine", str(five), "--judge", stub.spec("judge"), "--out",
                     str(out), "--seed", "2")  # fmt: skip
     assert other.returncode == 2
-    assert "begun otherwise (seed differ)" in other.stderr
+    assert "holds another refinement; it differs in seed" in other.stderr
 
 
 def test_a_judge_that_cannot_be_read_leaves_the_persona_and_says_so(

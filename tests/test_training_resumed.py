@@ -171,9 +171,8 @@ def test_a_folder_is_written_by_one_process(shelf: Path, tmp_path: Path) -> None
     hold = """
 import sys
 from pathlib import Path
-from arrears.bench.folder import lock
-Path(sys.argv[1]).mkdir()
-lock(Path(sys.argv[1]))
+from arrears.runs.lock import lock_folder
+held = lock_folder(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """

@@ -4,9 +4,10 @@ Every error that a person can cause or mend is an `ArrearsError`; the command li
 message and leaves with its `exit_code` (2 for usage, 1 for the rest). Anything else is a bug.
 """
 
-from collections.abc import Iterable
-from errno import EACCES, EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR, EPERM, EROFS
+import errno
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 
 class ArrearsError(Exception):
@@ -86,12 +87,44 @@ class UnwritablePlace(StorageError):
     exit_code = 2
 
 
-_MISNAMED = frozenset({EACCES, EPERM, EROFS, ENOTDIR, EISDIR, EEXIST, ENAMETOOLONG})
+def _numbers(*names: str) -> frozenset[int]:
+    """Error numbers by name; not every system has all of them."""
+    return frozenset(getattr(errno, name) for name in names if hasattr(errno, name))
 
 
-def cannot_write(path: Path, error: OSError, advice: str = "") -> StorageError:
-    """The error for a file that could not be written: by its place, or for want of room."""
+_MISNAMED: Final = _numbers(
+    "EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "ENOENT", "ELOOP",
+    "EINVAL", "EILSEQ", "ENOSYS", "EOPNOTSUPP", "ENOTSUP", "ETXTBSY",
+)  # fmt: skip
+"""The place cannot be written, now or later."""
+_REMEDIES: Final[Mapping[str, frozenset[int]]] = {
+    "make room": _numbers("ENOSPC", "EDQUOT"),
+    "raise the limit on the size of a file (ulimit -f, or that of the disk)": _numbers("EFBIG"),
+    "close other programs, or raise the limit on open files (ulimit -n)": _numbers(
+        "EMFILE", "ENFILE"
+    ),
+    "free memory": _numbers("ENOMEM", "ENOBUFS"),
+    "see that the disk, or the server behind it, works again": _numbers(
+        "EIO", "ESTALE", "ENXIO", "ENODEV", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EREMOTEIO",
+        "ECONNRESET", "ECONNABORTED", "ENETUNREACH", "EHOSTUNREACH", "ENOLINK", "ENOMEDIUM",
+        "EUCLEAN", "EBADMSG", "ESHUTDOWN",
+    ),
+}  # fmt: skip
+"""What to do about a place that could be written and cannot be now."""
+
+
+def cannot_write(
+    path: Path, error: OSError, *, kept: str = "", again: str = "resume with the same command"
+) -> StorageError:
+    """The error for a file that could not be written, with what to do about it.
+
+    UnwritablePlace where another place has to be named; a plain StorageError where the same place
+    can be written once something is mended. That message says what is `kept`, such as "Finished
+    dialogues are kept", and ends in what to do then, `again`.
+    """
     text = f"cannot write {path}: {error.strerror or error}"
     if error.errno in _MISNAMED:
         return UnwritablePlace(f"{text}; choose a place that can be written")
-    return StorageError(f"{text}. {advice}" if advice else text)
+    found = [remedy for remedy, numbers in _REMEDIES.items() if error.errno in numbers]
+    todo = f"{found[0]}, then {again}" if found else f"once that is mended, {again}"
+    return StorageError(f"{text}. {kept}; {todo}" if kept else f"{text}; {todo}")

@@ -8,8 +8,7 @@ from arrears.agents.replay import REPLAY, check_replay
 from arrears.debtors.record import Background, Debtor
 from arrears.dialogue.loop import Agent
 from arrears.errors import UnknownName, UsageError
-from arrears.models.backends import LOCAL, is_model
-from arrears.models.providers import endpoint_of, providers
+from arrears.models.providers import LOCAL, endpoint_of, is_model, providers
 from arrears.terms import Mandate
 
 COLLECTORS = ("scripted/lenient", "scripted/typical", "scripted/firm", "scripted/adaptive")

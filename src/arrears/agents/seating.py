@@ -7,7 +7,7 @@ what they do and not by their luck.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from arrears.agents.briefing import (
     DebtorPrompt,
@@ -35,12 +35,14 @@ from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import Dialogue, Turn
 from arrears.dialogue.render import ACTS, WORDS
 from arrears.errors import UsageError
-from arrears.models.backends import Backends
 from arrears.models.chat import ChatModel, Purpose, Sampling
 from arrears.prompts.library import Language
 from arrears.rng import rng_for
 from arrears.strategies import Seat, Strategy, Taxonomy
 from arrears.terms import Mandate
+
+if TYPE_CHECKING:
+    from arrears.models.backends import Backends
 
 
 class Place(NamedTuple):
@@ -64,7 +66,7 @@ class Seating:
     max_tokens: int | None = None
     planner: str | None = None
     judge: str | None = None
-    models: Backends | None = None
+    models: "Backends | None" = None
     """None where no seat of the run is a model."""
     debtor_prompt: DebtorPrompt = "both"
     """What a debtor's model is told of the person."""

@@ -8,25 +8,24 @@
 - `scores.parquet` and `report.html` follow from the dialogues and are replaced the same way.
 """
 
-import fcntl
-import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
 import orjson
-from pydantic import ValidationError
 
-from arrears.bench.plan import FORMAT_VERSION, Plan
-from arrears.errors import BrokenFile, RunMismatch
-from arrears.files import CASE, LineFile, Span, replace_file, storage
+from arrears.bench.plan import Plan
+from arrears.errors import RunMismatch
+from arrears.files import CASE, LineFile, Span, replace_file
+from arrears.runs.lock import lock_folder
+from arrears.runs.pinned import read_pinned, refuse, store_plan
 
 PLAN, DIALOGUES, TIMING = "run.json", "dialogues.jsonl", "timing.jsonl"
 SCORES, REPORT, DEBTORS = "scores.parquet", "report.html", "debtors.jsonl"
 CALLS = "calls.jsonl"
 """One line for each call of a model: what it was for, its tokens, its price."""
-_LOCK = ".lock"
 
 
 class RunFolder:
@@ -40,25 +39,20 @@ class RunFolder:
         place that cannot be written.
         """
         self.path = path
-        with storage(path):
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(path)
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(lock_folder(path))
             _agree(path, plan)
             self._dialogues = LineFile(path / DIALOGUES)
-            self._timing = LineFile(path / TIMING)
+            opened.callback(lambda: self._dialogues.close())
+            self._timing = opened.enter_context(LineFile(path / TIMING))
             self.finished: dict[str, Span] = self._dialogues.index(CASE)
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._dialogues.close()
-        self._timing.close()
-        os.close(self._lock)
+        self._opened.close()
 
     def append(
         self, cases: Sequence[str], lines: Sequence[bytes], seconds: Sequence[float]
@@ -99,8 +93,8 @@ class RunFolder:
 
     def _rewrite(self, spans: Sequence[Span]) -> None:
         replace_file(self.path / DIALOGUES, lambda out: self._dialogues.copy(spans, out))
-        self._dialogues.close()
-        self._dialogues = LineFile(self.path / DIALOGUES)
+        before, self._dialogues = self._dialogues, LineFile(self.path / DIALOGUES)
+        before.close()
         self.finished = self._dialogues.index(CASE)
 
     def put_in_order(self, cases: Sequence[str]) -> None:
@@ -120,26 +114,9 @@ def read_plan(folder: Path) -> Plan:
     cannot be read.
     """
     path = folder / PLAN
-    try:
-        raw = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise RunMismatch(f"{folder} is not a run folder: it has no {PLAN}") from None
-    except OSError as error:
-        raise BrokenFile(path, error.strerror or str(error)) from error
-    except orjson.JSONDecodeError as error:
-        raise BrokenFile(path, f"not JSON: {error}") from None
-    version = raw.get("format") if isinstance(raw, dict) else None
-    if version != FORMAT_VERSION:
-        raise RunMismatch(
-            f"{folder} has format version {version}, this arrears reads {FORMAT_VERSION}; "
-            "use the arrears that wrote it, or another --out"
-        )
-    try:
-        return Plan.model_validate_json(orjson.dumps(raw))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise BrokenFile(path, first["msg"], field=field) from None
+    if not path.exists():
+        raise RunMismatch(f"{folder} is not a run folder: it has no {PLAN}")
+    return read_pinned(path, Plan)
 
 
 def _agree(folder: Path, plan: Plan) -> None:
@@ -148,36 +125,7 @@ def _agree(folder: Path, plan: Plan) -> None:
     if not path.exists():
         if (folder / DIALOGUES).exists():
             raise RunMismatch(f"{folder} holds dialogues but no {PLAN}; choose another --out")
-        text = orjson.dumps(
-            plan.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        )
-        replace_file(path, lambda out: out.write(text))
+        store_plan(path, plan.model_dump(mode="json"))
         return
     stored = read_plan(folder)
-    differing = stored.differences(plan)
-    if differing:
-        rows = "\n".join(
-            f"  {field}: {getattr(stored, field)} there, {getattr(plan, field)} asked"
-            for field in differing
-        )
-        raise RunMismatch(
-            f"{folder} holds another run; it differs in {', '.join(differing)}:\n{rows}\n"
-            "resume it with its own configuration, or choose another --out"
-        )
-
-
-def lock(folder: Path) -> int:
-    """The lock of a run's folder, held until its descriptor is closed or this process ends.
-
-    RunMismatch if another process has it.
-
-    A record lock and not `flock`: worker processes inherit the latter, and one that outlives its
-    killed parent by a moment would keep the run from being resumed.
-    """
-    fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        os.close(fd)
-        raise RunMismatch(f"{folder} is being written by another process") from None
-    return fd
+    refuse(folder, "run", dict(stored), dict(plan), stored.differences(plan))

@@ -4,13 +4,13 @@ Each judgement is stored as it is given (`sheets.py`); the same command goes on 
 stopped. A judge that failed leaves its reason, and no score.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from arrears.bench.folder import CALLS, lock
+import arrears
+from arrears.bench.folder import CALLS
 from arrears.bench.run import Progress, silent
 from arrears.bench.sheets import (
     JUDGEMENTS,
@@ -21,6 +21,7 @@ from arrears.bench.sheets import (
     read_sheets,
     slug,
 )
+from arrears.bench.sources import sources_of
 from arrears.bench.stored import StoredRun
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.dialogue.record import Dialogue
@@ -31,11 +32,15 @@ from arrears.models.chat import Purpose, Sampling
 from arrears.models.usage import Usage
 from arrears.prompts.library import Language, prompts_digest
 from arrears.rng import rng_for
+from arrears.runs.lock import lock_folder
+from arrears.runs.rules import REQUESTS, rules_digest
 from arrears.scoring.judges import KINDS, Kind, judge_dialogue, judge_pair, scales
 from arrears.scoring.rubric import judge as rubric_judge
 from arrears.scoring.unscored import Unscored
 
 RUBRIC = "scripted/rubric"
+_BY_RUBRIC = ("scoring.rubric",)
+_BY_MODEL = ("scoring.judges", *REQUESTS)
 _RUBRIC_KINDS: Mapping[Kind, tuple[str, ...]] = {
     "experience": ("US", "ES", "CA"),
     "soundness": ("DS",),
@@ -74,7 +79,7 @@ def judge_run(
     folder = run.path / JUDGEMENTS
     with storage(folder):
         folder.mkdir(exist_ok=True)
-        held = lock(run.path)
+        held = lock_folder(run.path)
     files: dict[str, LineFile] = {}
     try:
         cases = [row.case for row in run.rows][:limit]
@@ -100,7 +105,7 @@ def judge_run(
     finally:
         for file in files.values():
             file.close()
-        os.close(held)
+        held.close()
     names = {kind for kind, _ in jobs}
     return [s for s in read_sheets(run.path) if s.judge == judge and s.kind in names]
 
@@ -231,10 +236,13 @@ def _header(
     kind: str, judge: str, language: Language, temperature: float, other: StoredRun | None
 ) -> dict[str, Any]:
     return {
+        "arrears": arrears.__version__,
+        "rules": rules_digest(*(_BY_RUBRIC if judge == RUBRIC else _BY_MODEL)),
         "kind": kind,
         "judge": judge,
         "lang": language,
         "temperature": temperature,
         "prompts": "" if judge == RUBRIC else prompts_digest(language),
         "against": str(other.path) if other else "",
+        "sources": sources_of((judge,)),
     }

@@ -6,10 +6,7 @@ spoken; a run is resumed by exactly that plan or not at all.
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from hashlib import sha256
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -30,19 +27,18 @@ from arrears.agents.registry import (
     own_of,
     speaks_english_only,
 )
+from arrears.bench.sources import sources_of
 from arrears.debtors.record import Debtor, Record
 from arrears.errors import UnknownName, UsageError
 from arrears.models.backends import is_model
 from arrears.models.trained import RECORD, told_of
 from arrears.prompts.library import Language, prompts_digest
+from arrears.runs.rules import dialogue_rules
 from arrears.strategies import Taxonomy, for_seats
 from arrears.terms import Mandate
 
 FORMAT_VERSION = 2
 """Of the run folder. Raised when an older folder can no longer be read as it was meant."""
-# Everything that has a say in what is said at the table.
-_RULES = ("terms.py", "rng.py", "strategies.py", "strategies.yaml", "economy", "dialogue", "agents")
-
 Populations = Mapping[str, tuple[Debtor, ...]]
 
 
@@ -65,9 +61,9 @@ class Plan(Record):
     format: int = FORMAT_VERSION
     """Format version of the folder."""
     arrears: str
-    """Version of the package."""
+    """Version of the package that began it, for the record: `rules` decides."""
     rules: str
-    """SHA-256 over the code and data that decide what is said."""
+    """Digest of the code and data that decide what is said (`arrears.runs.rules`)."""
     versions: dict[str, str]
     """Of Python and numpy, for the record; they may differ when a run is resumed."""
     seed: int
@@ -98,6 +94,8 @@ class Plan(Record):
     """SHA-256 over the prompts, where a model is asked anything."""
     code: dict[str, str] = Field(default_factory=dict)
     """SHA-256 of the files of seats that the user wrote, by name."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Digest of what seats speak from that are local models or replay a run, by name."""
     repeats: Annotated[int, Field(ge=1)]
     """How often each pair of seats meets."""
     mandate: Mandate
@@ -119,7 +117,7 @@ class Plan(Record):
 
     def differences(self, other: "Plan") -> list[str]:
         """Names of the fields in which the two would not play the same run."""
-        fields = [f for f in type(self).model_fields if f != "versions"]
+        fields = [f for f in type(self).model_fields if f not in ("arrears", "versions")]
         return [f for f in fields if getattr(self, f) != getattr(other, f)]
 
 
@@ -178,7 +176,7 @@ def make_plan(
         raise UsageError("built-in seats have strategies of their own; --strategies is for models")
     return Plan(
         arrears=arrears.__version__,
-        rules=rules_digest(),
+        rules=dialogue_rules(with_models=bool(called)),
         versions={"python": platform.python_version(), "numpy": np.__version__},
         seed=seed,
         suites=tuple(_use(name, debtors, name in own) for name, debtors in populations.items()),
@@ -194,10 +192,15 @@ def make_plan(
         strategies=strategies,
         prompts=prompts_digest(lang) if called else "",
         code={spec: own_digest(spec) for spec in own_of(tuple(collectors), tuple(debtor_seats))},
+        sources=sources_of((*called, *map(_seat, collectors), *debtor_seats)),
         repeats=repeats,
         mandate=mandate or Mandate(),
         max_turns=max_turns,
     )
+
+
+def _seat(line: str) -> str:
+    return method_of(line)[0]
 
 
 def _check_seats(
@@ -282,23 +285,3 @@ def cases_of(plan: Plan, populations: Populations) -> Iterator[Case]:
                 for repeat in range(1, plan.repeats + 1):
                     for position, debtor in enumerate(populations[suite.name]):
                         yield Case(suite.name, collector, seat, position, debtor.id, repeat)
-
-
-@cache
-def rules_digest() -> str:
-    """SHA-256 over the shipped code and data that decide what is said at the table."""
-    digest = sha256()
-    root = resources.files("arrears")
-    for name in _RULES:
-        for path, source in sorted(_sources(root / name, name)):
-            digest.update(f"{path}\n".encode() + source.read_bytes())
-    return digest.hexdigest()
-
-
-def _sources(node: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
-    if node.is_file():
-        if Path(path).suffix in (".py", ".yaml"):
-            yield path, node
-    elif node.is_dir():
-        for child in node.iterdir():
-            yield from _sources(child, f"{path}/{child.name}")

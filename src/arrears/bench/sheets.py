@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from arrears.errors import BrokenFile, RunMismatch
+from arrears.errors import BrokenFile
 from arrears.files import CASE, LineReader, replace_file
+from arrears.runs.pinned import read_object, refuse, store_plan
 from arrears.scoring.judges import KINDS
 
 JUDGEMENTS = "judgements"
 PAIRWISE = "pairwise"
+_ANEW = "judge in the same way as before, or remove it and its .jsonl to judge again"
 
 
 class Judged(NamedTuple):
@@ -85,17 +87,12 @@ def forget_failures(path: Path) -> None:
 
 def agree_on_header(path: Path, header: Mapping[str, Any]) -> None:
     """Store what judges here, or see that it is the same as before."""
-    if path.exists():
-        stored = orjson.loads(path.read_bytes())
-        differing = [k for k in header if stored.get(k) != header[k]]
-        if differing:
-            raise RunMismatch(
-                f"{path} holds judgements made otherwise ({', '.join(differing)} differ); remove "
-                "it and its .jsonl to judge anew"
-            )
+    if not path.exists():
+        store_plan(path, header)
         return
-    text = orjson.dumps(header, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    replace_file(path, lambda out: out.write(text))
+    stored = read_object(path)
+    differing = [k for k in header if k != "arrears" and stored.get(k) != header[k]]
+    refuse(path, "judge's scores", stored, header, differing, remedy=_ANEW)
 
 
 def slug(name: str) -> str:

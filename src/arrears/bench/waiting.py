@@ -90,7 +90,7 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
             interrupted.append(True)
             task.cancel()
 
-        # Not in a thread, and not on Windows: there a Ctrl-C arrives as it always does.
+        # Not in a thread: there a Ctrl-C arrives as it always does.
         with suppress(NotImplementedError, ValueError, RuntimeError):
             loop.add_signal_handler(signal.SIGINT, stop)
         try:
@@ -106,7 +106,7 @@ def fast_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """uvloop's event loop where it is installed, else Python's own."""
     try:
         import uvloop
-    except ImportError:  # Windows
+    except ImportError:
         loop = asyncio.new_event_loop()
     else:
         loop = uvloop.new_event_loop()

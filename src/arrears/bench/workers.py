@@ -24,7 +24,8 @@ PAYS_FROM = 750
 """Cases that a process must get before it is worth its start."""
 _CHUNK = 24
 _AHEAD = 2  # Chunks in a worker's hand: it never waits for the parent to write.
-_FORK = sys.platform == "linux"
+FORKS = sys.platform == "linux"
+"""Elsewhere a fork is not safe once system libraries run threads, so workers are spawned."""
 
 
 class WorkerFailed(ArrearsError):
@@ -74,7 +75,7 @@ def play_in_workers(player: Player, cases: Sequence[Case], workers: int) -> Iter
     WorkerFailed where a process was ended from outside; what a worker raised is raised here.
     """
     chunks = iter([cases[at : at + _CHUNK] for at in range(0, len(cases), _CHUNK)])
-    context: Any = get_context("fork" if _FORK else "spawn")
+    context: Any = get_context("fork" if FORKS else "spawn")
     pipes: list[Connection] = []
     processes = []
     gc.freeze()  # Shared pages stay shared: no worker's collector writes into them.
@@ -82,7 +83,7 @@ def play_in_workers(player: Player, cases: Sequence[Case], workers: int) -> Iter
         here, there = context.Pipe()
         # A forked worker holds copies of the ends that exist by now; with those open, no sibling
         # would ever see the end of its pipe.
-        inherited = [*pipes, here] if _FORK else []
+        inherited = [*pipes, here] if FORKS else []
         process = context.Process(target=_work, args=(there, inherited, player), daemon=True)
         process.start()
         there.close()

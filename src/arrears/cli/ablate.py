@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from arrears.cli.model_options import model_options
+from arrears.cli.writing import alone_in
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
@@ -68,6 +69,7 @@ def ablate(
         )
         for variant in ablation.VARIANTS
     }
+    alone_in(out)
     found = ablation.ablate(plans, populations, out, judge, settings, watch=RunProgress)
     if as_json:
         _print_json(found, out)

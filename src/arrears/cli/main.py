@@ -1,39 +1,9 @@
-"""The `arrears` command. Subcommands are imported when they are called, so that help is instant."""
+"""The `arrears` command, from its start to its exit code."""
 
 import sys
-from typing import Final
-
-import click
-
-from arrears import __version__
-from arrears.cli.lazy import Entry, LazyGroup
-from arrears.errors import ArrearsError
 
 INTERRUPTED = 130
-
-
-COMMANDS: Final = {
-    "bench": Entry("arrears.cli.bench:bench", "Run collectors against debtors, score, report."),
-    "chat": Entry("arrears.cli.chat:chat", "Sit at the table yourself, in the terminal."),
-    "debtors": Entry("arrears.cli.debtors:debtors", "Make, inspect and export debtors."),
-    "export": Entry("arrears.cli.export:export", "Write a trained collector for other programs."),
-    "judge": Entry("arrears.cli.judge:judge", "Score a stored run again, with models as judges."),
-    "project": Entry("arrears.cli.project:project", "Two-year projection and best terms."),
-    "prompts": Entry("arrears.cli.prompts:prompts", "See exactly what is said to a model."),
-    "report": Entry("arrears.cli.report:report", "Tables and one html file from stored runs."),
-    "strategies": Entry(
-        "arrears.cli.strategies:strategies", "Mine strategies from conversations, label with them."
-    ),
-    "train": Entry("arrears.cli.train:train", "Collectors that learn: data, training, proof."),
-}
-
-
-@click.group(
-    cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
-)
-@click.version_option(__version__, prog_name="arrears")
-def cli() -> None:
-    """An open laboratory for debt-collection negotiation with language-model agents."""
+ELSEWHERE = "arrears runs on Linux and macOS, and not on Windows; on Windows, use it in WSL"
 
 
 def main() -> None:
@@ -41,6 +11,15 @@ def main() -> None:
 
     0 done, 1 something failed, 2 the request cannot be carried out as it stands, 130 interrupted.
     """
+    if sys.platform == "win32":
+        print(ELSEWHERE, file=sys.stderr)
+        sys.exit(2)
+    # Only now: what follows loads more than Windows has.
+    import click
+
+    from arrears.cli.commands import cli
+    from arrears.errors import ArrearsError
+
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

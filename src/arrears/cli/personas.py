@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from arrears.cli.model_options import model_options
+from arrears.cli.writing import alone_on
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
@@ -61,6 +62,7 @@ def extract(
     talks = read_conversations(dialogues)[:limit]
     if model == READER and lang != "en":
         raise UsageError(f"{READER} reads English only; --lang {lang} needs a model")
+    alone_on(out)
     clean = [scrubber.scrub(talk) for talk in talks]
     with RunProgress("answers") as progress:
         if model == READER:
@@ -137,6 +139,7 @@ def enrich(
     drafts = drafts_of(many, split)[:limit]
     if records is not None:
         drafts = with_accounts(drafts, records)
+    alone_on(out)
     failures: Mapping[str, str] = {}
     if model == POPULATION:
         from arrears.synthesis.personas.population import fill_from_population
@@ -214,6 +217,7 @@ def refine(
     people = pick_debtors(many, split)[:limit]
     setup = Setup(collector, debtor_seat, judge, max_rounds, seed, lang, max_turns, temperature)
     check_setup(setup, people, settings)
+    alone_on(out)
     with RunProgress("personas") as progress:
         store = out.with_name(f"{out.stem}.rounds.jsonl")
         refined = work(people, setup, settings, judge_named(judge), store, progress)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from arrears.cli.model_options import model_options
+from arrears.cli.writing import alone_on
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
@@ -64,8 +65,10 @@ def mine(
 
     check_embedding(embed)
     extra("sklearn")
+    talks = read_conversations(dialogues)
+    alone_on(out)
     found = pipeline.mine(
-        read_conversations(dialogues),
+        talks,
         out,
         [s for s in SEATS if seat in (s, "both")],
         embedder(embed),
@@ -108,6 +111,8 @@ def review(taxonomy: Path, decisions: tuple[str, ...]) -> None:
     from arrears.synthesis.taxonomy.file import read_entries, write_entries
     from arrears.synthesis.taxonomy.review import decide, first_open
 
+    read_entries(taxonomy)
+    alone_on(taxonomy)
     if not decisions:
         review_by_hand(taxonomy)
         return
@@ -163,8 +168,10 @@ def label(
     owed = sum(e.status == "proposed" for e in read_entries(taxonomy))
     if owed:
         click.echo(f"{owed} strategies of {taxonomy} are proposed only, not reviewed", err=True)
+    known, talks = load_taxonomy(taxonomy), read_conversations(dialogues)
+    alone_on(out)
     found = label_all(
-        load_taxonomy(taxonomy), read_conversations(dialogues), out, train, embed, seed,
+        known, talks, out, train, embed, seed,
         Clerk(model, lang, settings, seed) if model else None, RunProgress("conversations"),
     )  # fmt: skip
     _say_scrubbed(found.scrubbed)

@@ -10,6 +10,7 @@ import click
 from arrears.agents.briefing import WORDINGS, Wording
 from arrears.cli.model_options import model_options
 from arrears.cli.reward_options import weights_of, weights_option
+from arrears.cli.writing import alone_in
 from arrears.debtors.record import Debtor
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import load_suite
@@ -151,6 +152,7 @@ def cfpo(
         one = Round(course, people, Choice(margin, pairs), chosen, out / f"round-{number}")
         check(course, settings)
         if number == 1:
+            alone_in(out)
             _say_cost(estimate(course), rounds)
         with RunProgress(f"talks of round {number}") as progress:
             made: Made = weigh_round(one, settings, progress)

@@ -1,19 +1,18 @@
 """Debtors on disk: jsonl, csv and parquet, each an exact round trip."""
 
 import csv
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from pydantic import ValidationError
 
 from arrears.debtors.flat import COLUMNS, flatten, unflatten
 from arrears.debtors.record import Debtor
 from arrears.debtors.suites import as_line
-from arrears.errors import BrokenFile, UnknownName, cannot_write
+from arrears.errors import BrokenFile, UnknownName
+from arrears.files import replace_file, storage
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
 
@@ -61,18 +60,12 @@ def write_debtors(path: Path, debtors: Iterable[Debtor], form: str | None = None
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     everyone = tuple(debtors)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if form == "parquet":
-            _write_parquet(partial, everyone)
-        else:
-            partial.write_bytes(as_text(everyone, form).encode())
-        os.replace(partial, path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise cannot_write(path, error) from error
+    if form == "parquet":
+        replace_file(path, lambda out: _write_parquet(out, everyone))
+    else:
+        replace_file(path, lambda out: out.write(as_text(everyone, form).encode()))
     return len(everyone)
 
 
@@ -150,11 +143,11 @@ def _broken(path: Path, line: int, error: ValidationError) -> BrokenFile:
     return BrokenFile(path, first["msg"] + more, line, field)
 
 
-def _write_parquet(path: Path, debtors: tuple[Debtor, ...]) -> None:
+def _write_parquet(out: BinaryIO, debtors: tuple[Debtor, ...]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     kinds = {str: pa.string(), list: pa.string(), int: pa.int64(), float: pa.float64()}
     schema = pa.schema([(column, kinds[kind]) for column, kind in COLUMNS.items()])
     rows = [flatten(debtor) for debtor in debtors]
-    pq.write_table(pa.Table.from_pylist(rows, schema), path)
+    pq.write_table(pa.Table.from_pylist(rows, schema), out)

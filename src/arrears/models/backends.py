@@ -12,15 +12,15 @@ from arrears.models.budget import Budget, CallLog
 from arrears.models.cache import Cache
 from arrears.models.chat import ChatModel, Purpose
 from arrears.models.pacing import Ceiling, Gate
-from arrears.models.providers import Endpoint, endpoint_of, key_for, providers
+from arrears.models.providers import LOCAL as LOCAL
+from arrears.models.providers import Endpoint, endpoint_of, key_for
+from arrears.models.providers import is_model as is_model
 from arrears.models.remote import RemoteModel, Server
 from arrears.models.retries import Patience
 from arrears.models.shelf import LocalSeat, Shelf
 from arrears.models.transport import Timeouts, Transport
 from arrears.models.usage import PriceTable, load_prices
 from arrears.rng import rng_for
-
-LOCAL = "hf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,6 @@ class Settings:
     max_cost: float | None = None
     prices: Path | None = None
     cache: Path | None = None
-
-
-def is_model(spec: str) -> bool:
-    """Whether a name on the command line means a model that has to be called."""
-    return spec.partition("/")[0] in (LOCAL, *providers())
 
 
 def check_model(spec: str, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:

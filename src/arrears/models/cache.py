@@ -44,7 +44,7 @@ class Cache:
             os.replace(new, place)
         except OSError as error:
             new.unlink(missing_ok=True)
-            raise cannot_write(place, error, "make room, then resume") from error
+            raise cannot_write(place, error) from error
 
     def _place(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key[2:]}.json"

@@ -12,6 +12,8 @@ import yaml
 
 from arrears.errors import UnknownName, UsageError
 
+LOCAL = "hf"
+"""What stands for a provider in the name of a model in a folder."""
 REASONING_TOKENS = 4096
 ANSWER_TOKENS = 1024
 
@@ -41,6 +43,11 @@ class Endpoint:
 def providers() -> tuple[str, ...]:
     """The known providers that answer over HTTP."""
     return tuple(_table()["providers"])
+
+
+def is_model(spec: str) -> bool:
+    """Whether a name on the command line means a model that has to be called."""
+    return spec.partition("/")[0] in (LOCAL, *providers())
 
 
 def endpoint_of(spec: str, environment: Mapping[str, str]) -> Endpoint:

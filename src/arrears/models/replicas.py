@@ -31,7 +31,7 @@ _MOST: Final = 8
 def useful_copies(path: Path, batch: int, cores: int, accelerated: bool) -> int:
     """How many copies of the model in `path` to hold for `batch` messages at once; 1 means none
     but the one of this process."""
-    if accelerated or sys.platform == "win32":
+    if accelerated:
         return 1
     weights = sum(file.stat().st_size for file in path.glob("*.safetensors"))
     if not 0 < weights <= _SMALL:

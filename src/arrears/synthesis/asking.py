@@ -5,6 +5,7 @@ and what it was asked by (model, prompt, language): what has changed is asked an
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 
 from arrears.bench.run import Progress
+from arrears.bench.sources import sources_of
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.errors import BrokenFile, ModelError
 from arrears.files import CASE, LineFile
@@ -19,6 +21,7 @@ from arrears.models.backends import Backends, Settings, check_model
 from arrears.models.chat import Message, Purpose, Sampling, Schema
 from arrears.models.json_answers import ask_json
 from arrears.prompts.library import Language, Prompt, prompt
+from arrears.runs.lock import lock_file
 
 T = TypeVar("T")
 _MOST_TOKENS = 4096
@@ -66,12 +69,11 @@ def ask_all(
 ) -> Asked[T]:
     """Ask what is not stored yet in `store` (jsonl); what failed before is asked again.
 
-    BudgetSpent and StorageError with everything kept that was answered; ModelError where nothing
-    at all could be answered.
+    RunMismatch where another process asks for `store`; BudgetSpent and StorageError with everything
+    kept that was answered; ModelError where nothing at all could be answered.
     """
     clerk.check()
-    file = LineFile(store)
-    try:
+    with lock_file(store), LineFile(store) as file:
         known = _stored(file, store)
         keys = {q.case: _key(clerk, q) for q in questions}
         answers: dict[str, T] = {}
@@ -102,8 +104,6 @@ def ask_all(
         if owed:
             log = store.with_name(f"{store.name.removesuffix('.jsonl')}.calls.jsonl")
             run_to_end(_ask(clerk, role, owed, log, keep, fail))
-    finally:
-        file.close()
     if questions and not answers:
         first = next(iter(failures.values()))
         raise ModelError(f"{clerk.model} answered none of {len(questions)} questions: {first}")
@@ -143,8 +143,15 @@ async def _ask(
 
 def _key(clerk: Clerk, question: Question[Any]) -> str:
     """Where an answer is found: what it is about, and a digest of all that was said."""
-    said = "\x1f".join((clerk.model.partition("@")[0], *question.filled[2:]))
+    model = _source(clerk.model) or clerk.model.partition("@")[0]
+    said = "\x1f".join((model, *question.filled[2:]))
     return f"{question.case}#{sha256(said.encode()).hexdigest()[:16]}"
+
+
+@cache
+def _source(model: str) -> str:
+    """A local model is what lies in its folder, and not the folder; "" for all others."""
+    return sources_of((model,)).get(model, "")
 
 
 def _stored(file: LineFile, store: Path) -> dict[str, dict[str, Any]]:

@@ -206,4 +206,4 @@ def _told(out: Path, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as error:
-        raise cannot_write(out, error, "Nothing was changed; make room and export again") from error
+        raise cannot_write(out, error, kept="Nothing was changed", again="export again") from error

@@ -6,11 +6,13 @@ spent. Every round is kept with its scores and reasons.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+import arrears
 from arrears.agents.registry import (
     check_collector,
     check_debtor_seat,
@@ -19,6 +21,7 @@ from arrears.agents.registry import (
 )
 from arrears.agents.seating import Place, Seating
 from arrears.bench.run import Progress, silent
+from arrears.bench.sources import sources_of
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import negotiate
@@ -29,14 +32,20 @@ from arrears.errors import (
     RunMismatch,
     UsageError,
 )
-from arrears.files import LineFile, replace_file
+from arrears.files import LineFile
 from arrears.models.backends import Backends, Settings, check_model
+from arrears.prompts.library import prompts_digest
+from arrears.runs.lock import lock_file
+from arrears.runs.pinned import RULES, read_object, refuse, store_plan
+from arrears.runs.rules import DIALOGUES, REQUESTS, rules_digest
 from arrears.synthesis.personas.changes import DIMENSIONS, Change, changed
 from arrears.synthesis.personas.judges import READER, judge_named
 from arrears.synthesis.personas.setup import THRESHOLD, Judge, Setup
 from arrears.terms import Mandate
 
 _SUITE = "refine"
+_RULES = ("synthesis.personas.judges", "synthesis.personas.changes")
+_REMEDY = "refine as it was begun, or choose another --out, or remove it and {}"
 
 
 class Round(NamedTuple):
@@ -68,12 +77,13 @@ def refine(
 ) -> tuple[Refined, ...]:
     """Refine everybody, in order; each is stored in `store` when done, and not done again.
 
-    RunMismatch where `store` was begun otherwise; RunStopped and StorageError with what is done
-    kept.
+    RunMismatch where `store` was begun otherwise or another process writes it; RunStopped and
+    StorageError with what is done kept.
     """
-    _agree(store, setup)
-    file = LineFile(store)
-    try:
+    with ExitStack() as opened:
+        opened.enter_context(lock_file(store))
+        _agree(store, setup)
+        file = opened.enter_context(LineFile(store))
         done = {
             key: orjson.loads(file.read(span)) for key, span in file.index(_key_of_line).items()
         }
@@ -92,8 +102,6 @@ def refine(
         finished: list[str] = []
         if owed:
             run_to_end(_everybody(owed, setup, settings, judge_of, store, keep, finished))
-    finally:
-        file.close()
     return tuple(_refined(store, done[person.id]) for person in people)
 
 
@@ -221,14 +229,21 @@ def _stored_change(raw: Mapping[str, Any]) -> Change:
 def _agree(store: Path, setup: Setup) -> None:
     """Store how it is done, or see that it is done as before."""
     path = store.with_suffix(".json")
+    asked = {"arrears": arrears.__version__, **_made_by(setup), **setup._asdict()}
     if not path.exists():
-        text = orjson.dumps(setup._asdict(), option=orjson.OPT_INDENT_2)
-        replace_file(path, lambda out: out.write(text))
+        store_plan(path, asked)
         return
-    stored = orjson.loads(path.read_bytes())
-    differing = [name for name, value in setup._asdict().items() if stored.get(name) != value]
-    if differing:
-        raise RunMismatch(
-            f"{store} was begun otherwise ({', '.join(differing)} differ); choose another --out, "
-            f"or remove it and {path.name}"
-        )
+    stored = read_object(path)
+    differing = [name for name in asked if name != "arrears" and stored.get(name) != asked[name]]
+    refuse(store, "refinement", stored, asked, differing, remedy=_REMEDY.format(path.name))
+
+
+def _made_by(setup: Setup) -> dict[str, Any]:
+    """Digests of what plays and judges."""
+    called = models_of((setup.collector,), (setup.debtor_seat,), None, None)
+    asks = bool(called) or setup.judge != READER
+    return {
+        RULES: rules_digest(*DIALOGUES, *_RULES, *(REQUESTS if asks else ())),
+        "prompts": prompts_digest(setup.language) if asks else "",
+        "sources": sources_of((*called, setup.debtor_seat, setup.judge)),
+    }

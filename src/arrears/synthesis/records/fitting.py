@@ -10,6 +10,7 @@ import orjson
 from arrears.errors import UnknownName, UsageError
 from arrears.files import replace_file, storage
 from arrears.rng import rng_for
+from arrears.runs.lock import lock_folder
 from arrears.synthesis.extras import extra, one_thread
 from arrears.synthesis.records.copies import fingerprints, store_fingerprints
 from arrears.synthesis.records.drawing import draw_rows
@@ -50,54 +51,60 @@ def fit(
     """Fit a method on a part of a table and hold it against the other part.
 
     `rows` are fitted on and `holdout` held out, drawn at random; half and half without them.
-    BrokenFile, UnknownName and UsageError before anything is written; StorageError.
+    BrokenFile, UnknownName and UsageError before anything is written; RunMismatch where another
+    process fits in `out`; StorageError.
     """
     if method not in METHODS:
         raise UnknownName("method", method, METHODS)
     extra("sklearn")
     meaning = read_mapping(mapping)
-    if (out / "model.json").exists():
-        raise UsageError(f"{out} holds a model already; choose another folder, or remove it")
+    _check_free(out)
     whole, repairs = read_table(table, meaning)
     members, others = _split(whole, rows, holdout, seed)
     strata = strata_of(members, meaning.strata)
-    with one_thread():
-        began = perf_counter()
-        synthesizer = fit_method(method, members, rng_for(seed, "records", method), pool)
-        real = fingerprints(members.data, members.columns)
-        drawn = draw_rows(
-            synthesizer,
-            members.columns,
-            min(len(members), len(others)),
-            rng_for(seed, "records", "evidence"),
-            strata=strata,
-            real=real,
-            pool=METHODS[method].pool,
-            short=True,
+    with lock_folder(out):
+        _check_free(out)
+        with one_thread():
+            began = perf_counter()
+            synthesizer = fit_method(method, members, rng_for(seed, "records", method), pool)
+            real = fingerprints(members.data, members.columns)
+            drawn = draw_rows(
+                synthesizer,
+                members.columns,
+                min(len(members), len(others)),
+                rng_for(seed, "records", "evidence"),
+                strata=strata,
+                real=real,
+                pool=METHODS[method].pool,
+                short=True,
+            )
+            seconds = perf_counter() - began
+            made = Table(members.columns, drawn.data)
+            found = evidence(made, members, others, seed, drawn.copies)
+        document = ModelDocument(
+            method=method,
+            seed=seed,
+            rows=len(members),
+            columns=column_documents(whole.columns),
+            mapping=meaning,
+            strata=strata.document(),
+            finances=fit_lines(members, meaning).document(),
+            repairs=repairs,
+            copies_rows=found.privacy.copies_rows,
         )
-        seconds = perf_counter() - began
-        made = Table(members.columns, drawn.data)
-        found = evidence(made, members, others, seed, drawn.copies)
-    document = ModelDocument(
-        method=method,
-        seed=seed,
-        rows=len(members),
-        columns=column_documents(whole.columns),
-        mapping=meaning,
-        strata=strata.document(),
-        finances=fit_lines(members, meaning).document(),
-        repairs=repairs,
-        copies_rows=found.privacy.copies_rows,
-    )
-    with storage(out):
-        out.mkdir(parents=True, exist_ok=True)
-        synthesizer.store(out)
-        store_fingerprints(out, real)
-        text = orjson.dumps(found.document(), option=orjson.OPT_INDENT_2)
-        replace_file(out / EVIDENCE, lambda file: file.write(text))
-        write_page(out / REPORT, document, found, made, others)
-        store_document(out, document)
-    return Fitted(document, found, seconds)
+        with storage(out):
+            synthesizer.store(out)
+            store_fingerprints(out, real)
+            text = orjson.dumps(found.document(), option=orjson.OPT_INDENT_2)
+            replace_file(out / EVIDENCE, lambda file: file.write(text))
+            write_page(out / REPORT, document, found, made, others)
+            store_document(out, document)
+        return Fitted(document, found, seconds)
+
+
+def _check_free(out: Path) -> None:
+    if (out / "model.json").exists():
+        raise UsageError(f"{out} holds a model already; choose another folder, or remove it")
 
 
 def _split(whole: Table, rows: int | None, holdout: int | None, seed: int) -> tuple[Table, Table]:

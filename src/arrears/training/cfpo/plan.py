@@ -14,6 +14,8 @@ FORMAT_VERSION: Final = 1
 Unlike = Literal["words", "acts"]
 Drawn = Literal["message", "acts"]
 Without = Literal["", "filter", "simulation"]
+RULES: Final = ("training.cfpo.weigh", "training.cfpo.listwise")
+"""What is stored of a round is made by these; its pairs are made again at every end."""
 RUBRIC: Final = "scripted/rubric"
 """The built-in judge, of candidate messages and of whole talks."""
 
@@ -23,8 +25,10 @@ class Course(Record):
 
     format: int = FORMAT_VERSION
     """Format version of the folder."""
+    arrears: str = ""
+    """Version of the package that began it, for the record."""
     rules: str
-    """SHA-256 over the code and data that decide what is said."""
+    """Digest of the code and data that talks are played and weighed by (`arrears.runs.rules`)."""
     policy: str
     """The collector that is to learn: a model."""
     weights_digest: str = ""
@@ -84,6 +88,8 @@ class Course(Record):
     """How the policy is briefed."""
     prompts: str = ""
     """SHA-256 over the prompts."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Digest of what the others speak from that are local models or replay a run, by name."""
 
     @model_validator(mode="after")
     def _fits(self) -> "Course":

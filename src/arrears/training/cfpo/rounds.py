@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arrears.bench.plan import digest_of, rules_digest
+import arrears
+from arrears.bench.plan import digest_of
 from arrears.bench.run import Progress, silent
+from arrears.bench.sources import sources_of
 from arrears.debtors.record import Debtor
 from arrears.errors import ArrearsError, UsageError
 from arrears.models.backends import LOCAL, Settings
 from arrears.prompts.library import prompts_digest
-from arrears.training.cfpo.plan import Course
+from arrears.runs.rules import DIALOGUES, REQUESTS, rules_digest
+from arrears.training.cfpo.plan import RULES, Course
 from arrears.training.cfpo.run import Choice, Made, weigh_all
 from arrears.training.fit.base import digests_of
 from arrears.training.fit.recipe import Recipe
 from arrears.training.fit.run import Fitted, fit
+
+_OTHERS = ("debtor_seat", "judge", "experience")
 
 
 class Round(NamedTuple):
@@ -37,13 +42,15 @@ def course_of(policy: str, suite: str, people: Sequence[Debtor], **rest: Any) ->
     provider, _, path = policy.partition("/")
     try:
         return Course(
-            rules=rules_digest(),
+            arrears=arrears.__version__,
+            rules=rules_digest(*DIALOGUES, *RULES, *REQUESTS),
             policy=policy,
             weights_digest=digests_of(Path(path)).weights if provider == LOCAL else "",
             suite=suite,
             debtors=len(people),
             debtors_digest=digest_of(people),
             prompts=prompts_digest(rest.get("lang", "en")),
+            sources=sources_of(rest[who] for who in _OTHERS if who in rest),
             **rest,
         )
     except ValueError as error:

@@ -18,11 +18,13 @@ from arrears.agents.seating import Seating
 from arrears.bench.run import Progress, silent
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.debtors.record import Debtor
-from arrears.errors import BrokenFile, RunMismatch, UsageError
+from arrears.errors import BrokenFile, UsageError
 from arrears.files import CASE, LineFile, replace_file
 from arrears.models.backends import LOCAL, Backends, Settings, check_model, is_model
 from arrears.models.chat import Purpose, Sampling
 from arrears.rng import rng_for
+from arrears.runs.lock import lock_folder
+from arrears.runs.pinned import read_pinned, refuse, store_plan
 from arrears.training.cfpo.listwise import ListJudge, ModelListJudge, RubricListJudge
 from arrears.training.cfpo.pairs import Pair, pairs_of
 from arrears.training.cfpo.plan import RUBRIC, Course
@@ -90,14 +92,21 @@ def weigh_all(
 ) -> Made:
     """Weigh every debtor's talk that is still owed, and write the pairs.
 
-    RunMismatch where the folder was begun with another plan; RunStopped and StorageError with all
-    that is done kept.
+    RunMismatch where the folder was begun with another plan or another process writes it;
+    RunStopped and StorageError with all that is done kept.
     """
     settings = settings or Settings()
     check(course, settings)
-    _begin(course, path)
-    file = LineFile(path / WEIGHED)
-    try:
+    with lock_folder(path):
+        _begin(course, path)
+        _weigh_owed(course, debtors, path, settings, progress)
+        return write_pairs(course, debtors, path, choice or Choice())
+
+
+def _weigh_owed(
+    course: Course, debtors: Sequence[Debtor], path: Path, settings: Settings, progress: Progress
+) -> None:
+    with LineFile(path / WEIGHED) as file:
         done = set(file.index(CASE))
         owed = [d for d in debtors if f"{course.suite}/{d.id}" not in done]
         progress(len(done), len(debtors))
@@ -109,9 +118,6 @@ def weigh_all(
 
         if owed:
             run_to_end(_everybody(course, owed, settings, path / CALLS, keep))
-    finally:
-        file.close()
-    return write_pairs(course, debtors, path, choice or Choice())
 
 
 def write_pairs(course: Course, debtors: Sequence[Debtor], path: Path, choice: Choice) -> Made:
@@ -169,19 +175,12 @@ def row_of(
 def _begin(course: Course, path: Path) -> None:
     """Write the plan first, or see that it is the same."""
     plan = path / PLAN
-    if plan.exists():
-        try:
-            stored = Course.model_validate_json(plan.read_bytes())
-        except ValueError:
-            raise BrokenFile(plan, "not the plan of a round of CFPO") from None
-        unlike = [f for f in Course.model_fields if getattr(stored, f) != getattr(course, f)]
-        if unlike:
-            raise RunMismatch(
-                f"{path} was begun with another {', '.join(unlike)}; choose another --out"
-            )
+    if not plan.exists():
+        store_plan(plan, course.model_dump(mode="json"))
         return
-    path.mkdir(parents=True, exist_ok=True)
-    replace_file(plan, lambda out: out.write(course.model_dump_json(indent=2).encode() + b"\n"))
+    stored = read_pinned(plan, Course)
+    unlike = [f for f in Course.model_fields if getattr(stored, f) != getattr(course, f)]
+    refuse(path, "round of CFPO", dict(stored), dict(course), [f for f in unlike if f != "arrears"])
 
 
 async def _everybody(

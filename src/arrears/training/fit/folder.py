@@ -6,26 +6,30 @@
 - The weights come at the end, and `training.json` last of all: where it stands, all is there.
 """
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from pydantic import ValidationError
 
-from arrears.bench.folder import lock
 from arrears.debtors.record import Record
-from arrears.errors import BrokenFile, RunMismatch, UsageError, cannot_write
+from arrears.errors import BrokenFile, UsageError
 from arrears.files import replace_file
+from arrears.runs.lock import NAME, lock_folder
+from arrears.runs.pinned import RULES as RULES_FIELD
+from arrears.runs.pinned import read_pinned, refuse
 from arrears.training.fit.recipe import Kind, Recipe, flat
 
 PLAN, RECORD, METRICS = "fit.json", "training.json", "metrics.jsonl"
 CHECKPOINTS, BOARD = "checkpoints", "tensorboard"
 FORMAT = 1
 """Of the folder."""
-_LOCK = ".lock"
 _TOLD_ONLY = ("arrears", "model", "data")
+RULES = (
+    "training.fit.course", "training.fit.dpo", "training.fit.head", "training.fit.lora",
+    "training.fit.order", "training.fit.rows", "training.fit.sft",
+)  # fmt: skip
+"""What the steps of a training are made by."""
 
 
 class FitPlan(Record):
@@ -35,6 +39,9 @@ class FitPlan(Record):
     """Format version of the folder."""
     arrears: str
     """Version that began it, for the record."""
+    rules: str = ""
+    """Digest of the code that its steps are made by (`arrears.runs.rules`); "" in folders that an
+    earlier arrears began."""
     kind: Kind
     """Of the training."""
     recipe: Recipe
@@ -79,15 +86,11 @@ class FitFolder:
         """
         self.path = path
         check_place(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(path)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        self._lock = lock_folder(path)
         try:
             _agree(path, plan)
         except BaseException:
-            os.close(self._lock)
+            self._lock.close()
             raise
 
     def __enter__(self) -> Self:
@@ -99,7 +102,7 @@ class FitFolder:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        os.close(self._lock)
+        self._lock.close()
 
 
 def check_place(path: Path) -> None:
@@ -107,7 +110,7 @@ def check_place(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file; --out names a folder")
     if path.is_dir() and not (path / PLAN).exists():
-        others = sorted(entry.name for entry in path.iterdir() if entry.name != _LOCK)
+        others = sorted(entry.name for entry in path.iterdir() if entry.name != NAME)
         if others:
             raise UsageError(
                 f"{path} is not empty and holds no training ({others[0]} is in it); choose another "
@@ -143,28 +146,19 @@ def write_json(path: Path, value: Any) -> None:
 
 def _agree(folder: Path, plan: FitPlan) -> None:
     """Store the plan, or see that the stored one is the same."""
-    raw = read_json(folder / PLAN)
-    if raw is None:
-        write_json(folder / PLAN, plan.model_dump(mode="json"))
+    path = folder / PLAN
+    if not path.exists():
+        write_json(path, plan.model_dump(mode="json"))
         return
-    if raw.get("format") != FORMAT:
-        raise RunMismatch(
-            f"{folder} has format version {raw.get('format')}, this arrears reads {FORMAT}; use "
-            "the arrears that wrote it, or another --out"
-        )
-    try:
-        stored = FitPlan.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise BrokenFile(folder / PLAN, first["msg"], field=field) from None
+    stored = read_pinned(path, FitPlan)
     differing = stored.differences(plan)
-    if differing:
-        lines = "\n".join(
-            f"  {key}: {there} there, {asked} asked" for key, there, asked in differing
-        )
-        raise RunMismatch(
-            f"{folder} holds another training; it differs in "
-            f"{', '.join(key for key, _, _ in differing)}:\n{lines}\n"
-            "resume it with its own recipe, model and data, or choose another --out"
-        )
+    if (folder / RECORD).exists():
+        # It is finished: nothing of this one's code would go into it.
+        differing = [one for one in differing if one[0] != RULES_FIELD]
+    refuse(
+        folder, "training",
+        {"arrears": stored.arrears, **{key: there for key, there, _ in differing}},
+        {key: asked for key, _, asked in differing},
+        [key for key, _, _ in differing],
+        remedy="resume it with its own recipe, model and data, or choose another --out",
+    )  # fmt: skip

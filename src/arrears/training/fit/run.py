@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import arrears
 from arrears.errors import ArrearsError, StorageError, UsageError, cannot_write
+from arrears.runs.rules import rules_digest
 from arrears.training.fit.base import (
     Digests,
     check_devices,
@@ -27,6 +28,7 @@ from arrears.training.fit.dpo import dpo_length, dpo_tokens, dpo_trainer
 from arrears.training.fit.folder import (
     CHECKPOINTS,
     RECORD,
+    RULES,
     FitFolder,
     FitPlan,
     check_place,
@@ -154,6 +156,7 @@ def fit(
             digests = digests_of(model)
             plan = FitPlan(
                 arrears=arrears.__version__,
+                rules=rules_digest(*RULES),
                 kind=kind,
                 recipe=recipe,
                 model=str(model),
@@ -295,7 +298,7 @@ def _told_in_words(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise cannot_write(out, error, _KEPT) from error
+        raise cannot_write(out, error, kept="Checkpoints are kept") from error
     except SafetensorError as error:
         raise StorageError(f"cannot write {out}: {error}. {_KEPT}") from error
     except torch.OutOfMemoryError as error:

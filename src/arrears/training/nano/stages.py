@@ -15,17 +15,23 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from arrears.bench.plan import make_plan, rules_digest
+import arrears
+from arrears.bench.plan import make_plan
 from arrears.bench.run import Progress, run, silent
 from arrears.debtors.record import Debtor
 from arrears.debtors.suites import load_suite
-from arrears.errors import BrokenFile, RunMismatch, UsageError
-from arrears.files import replace_file
+from arrears.errors import BrokenFile, UsageError
+from arrears.files import replace_file, storage
 from arrears.models.backends import Settings
 from arrears.rng import rng_for
+from arrears.runs.lock import lock_folder
+from arrears.runs.pinned import read_object, refuse, store_plan
+from arrears.runs.rules import DIALOGUES, REQUESTS, rules_digest
+from arrears.training.cfpo.plan import RULES as CFPO_RULES
 from arrears.training.cfpo.rounds import Round, course_of, learn_round, weigh_round
 from arrears.training.cfpo.run import Choice
 from arrears.training.fit.base import quiet
+from arrears.training.fit.folder import RULES as FIT_RULES
 from arrears.training.fit.recipe import read_recipe
 from arrears.training.fit.run import Fitted, fit
 from arrears.training.nano.corpus import talks
@@ -38,6 +44,12 @@ AT_ONCE = 128
 LONGEST: Final = 256
 """Tokens of a message. The longest of the corpus has 150; a model that cannot stop is stopped."""
 _WORDING: Final = "short"
+_RULES: Final = (
+    "training.nano.corpus",
+    "training.nano.model",
+    "training.nano.tokenizer",
+    *CFPO_RULES,
+)
 
 Bar = Callable[[str], Progress]
 """Gives the progress of a stage, by its name."""
@@ -58,15 +70,16 @@ class Whole(NamedTuple):
 def whole_way(nano: Nano, out: Path, seed: int, bar: Bar | None = None) -> Whole:
     """Everything from the corpus to the proof, as far as it is not there yet.
 
-    RunMismatch where the folder was begun with another recipe or seed. Interrupted anywhere, the
+    RunMismatch where the folder was begun with another recipe or seed, or is being written by
+    another process. Interrupted anywhere, the
     same call goes on there.
     """
     bar = bar or (lambda name: silent)
-    sft = talker(nano, out, seed, bar)
-    models = look_ahead(nano, out, seed, sft, bar)
-    return Whole(
-        sft, models[-1] if models else sft, models, prove(nano, out, seed, (sft, *models[-1:]), bar)
-    )
+    with lock_folder(out):
+        sft = talker(nano, out, seed, bar)
+        models = look_ahead(nano, out, seed, sft, bar)
+        proof = prove(nano, out, seed, (sft, *models[-1:]), bar)
+    return Whole(sft, models[-1] if models else sft, models, proof)
 
 
 def talker(nano: Nano, out: Path, seed: int, bar: Bar) -> Path:
@@ -186,20 +199,22 @@ def _begin(nano: Nano, out: Path, seed: int) -> None:
     if nano.cfpo.rounds:
         people_of(nano, seed, nano.cfpo.rounds)  # Said now and not after an hour.
     path = out / "nano.json"
-    plan = {"seed": seed, "rules": rules_digest(), "recipe": nano.model_dump(mode="json")}
-    if path.exists():
-        try:
-            stored = orjson.loads(path.read_bytes())
-            # A folder that was begun before a key existed has its default.
-            stored["recipe"] = Nano.model_validate(stored["recipe"]).model_dump(mode="json")
-        except (ValueError, KeyError, TypeError):
-            raise BrokenFile(path, "not the plan of a nano") from None
-        unlike = [key for key in plan if stored.get(key) != plan[key]]
-        if unlike:
-            raise RunMismatch(
-                f"{out} was begun with another {', '.join(unlike)}; choose another --out"
-            )
+    plan = {
+        "seed": seed,
+        "arrears": arrears.__version__,
+        "rules": rules_digest(*DIALOGUES, *REQUESTS, *_RULES, *FIT_RULES),
+        "recipe": nano.model_dump(mode="json"),
+    }
+    if not path.exists():
+        with storage(out):
+            out.mkdir(parents=True, exist_ok=True)
+        store_plan(path, {**plan, "python": platform.python_version()})
         return
-    out.mkdir(parents=True, exist_ok=True)
-    text = orjson.dumps({**plan, "python": platform.python_version()}, option=orjson.OPT_INDENT_2)
-    replace_file(path, lambda file: file.write(text))
+    stored = read_object(path)
+    try:
+        # A folder that was begun before a key existed has its default.
+        stored["recipe"] = Nano.model_validate(stored["recipe"]).model_dump(mode="json")
+    except (ValueError, KeyError, TypeError):
+        raise BrokenFile(path, "not the plan of a nano") from None
+    unlike = [key for key in plan if key != "arrears" and stored.get(key) != plan[key]]
+    refuse(out, "nano", stored, plan, unlike)

@@ -6,14 +6,11 @@ or not at all.
 
 import platform
 from collections.abc import Sequence
-from hashlib import sha256
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import numpy as np
-import orjson
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 import arrears
 from arrears.agents.briefing import WORDINGS, Wording
@@ -24,14 +21,16 @@ from arrears.agents.registry import (
     models_of,
     speaks_english_only,
 )
-from arrears.bench.plan import SuiteUse, digest_of, rules_digest
+from arrears.bench.plan import SuiteUse, digest_of
+from arrears.bench.sources import sources_of
 from arrears.debtors.record import Debtor, Record
-from arrears.errors import BrokenFile, RunMismatch, UnknownName, UsageError
-from arrears.files import replace_file
+from arrears.errors import UnknownName, UsageError
 from arrears.models.backends import LOCAL, is_model
 from arrears.models.providers import endpoint_of, providers
 from arrears.models.trained import RECORD, told_of
 from arrears.prompts.library import Language, prompts_digest
+from arrears.runs.pinned import read_pinned, refuse, store_plan
+from arrears.runs.rules import DIALOGUES, REQUESTS, rules_digest
 from arrears.terms import Mandate
 from arrears.training.rejection.filters import DEFAULT, parse_requirement
 from arrears.training.rejection.styles import styles_named
@@ -40,6 +39,12 @@ SetName = Literal["sft-dg", "sft-mag", "dpo-dg", "dpo-mag"]
 SETS: Final[tuple[SetName, ...]] = ("sft-dg", "sft-mag", "dpo-dg", "dpo-mag")
 """DCN's four: supervised or preferences, of talks that a model held alone or with MADeN."""
 PLAN: Final = "sample.json"
+_TOLD_ONLY: Final = ("arrears", "versions", "data")
+_REMEDY: Final = "take it up with its own configuration, or choose another --out"
+_RULES: Final = (
+    "training.rejection.candidates", "training.rejection.negatives", "training.rejection.weak",
+)  # fmt: skip
+"""What talks and rejected answers are made by; all else is made again at every end."""
 FORMAT: Final = 1
 """Of the folder. Raised when an older one can no longer be read as it was meant."""
 
@@ -52,9 +57,9 @@ class SamplePlan(Record):
     arrears: str
     """Version of the package."""
     rules: str
-    """SHA-256 over the code and data that decide what is said."""
-    data: str
-    """SHA-256 over the styles and the defective prompts."""
+    """Digest of the code and data that talks and answers are made by (`arrears.runs.rules`)."""
+    data: str = ""
+    """Of folders that an earlier arrears began; the styles and defects are in `rules` now."""
     prompts: str
     """SHA-256 over the prompts."""
     versions: dict[str, str]
@@ -88,6 +93,8 @@ class SamplePlan(Record):
     wordings: dict[str, Wording] = Field(default_factory=dict)
     """How models that were trained here are briefed: as in their training. Other generators are
     briefed in full, another weak model as the rows are."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Digest of what local models speak from, by name."""
     temperature: Annotated[float, Field(ge=0, le=2)]
     """Of every model's sampling."""
     mandate: Mandate
@@ -154,11 +161,11 @@ def make_sample_plan(
         raise UsageError(f"{suite} has no debtors")
     _check_seats(name, generator, debtor_seat, weak, lang)
     chosen = styles_named(tuple(styles))
+    called = any(map(is_model, (generator, debtor_seat, weak)))
     required = tuple(map(parse_requirement, require)) or DEFAULT
     return SamplePlan(
         arrears=arrears.__version__,
-        rules=rules_digest(),
-        data=_data_digest(),
+        rules=rules_digest(*DIALOGUES, *_RULES, *(REQUESTS if called else ())),
         prompts=prompts_digest(lang),
         versions={"python": platform.python_version(), "numpy": np.__version__},
         set=name,
@@ -175,6 +182,7 @@ def make_sample_plan(
         lang=lang,
         wording=wording,
         wordings=_wordings(generator, weak),
+        sources=sources_of((generator, debtor_seat, weak)),
         temperature=temperature,
         mandate=Mandate(),
         max_turns=12,
@@ -185,29 +193,12 @@ def agree(folder: Path, plan: SamplePlan) -> None:
     """Store the plan, or see that the stored one is the same. RunMismatch, BrokenFile."""
     path = folder / PLAN
     if not path.exists():
-        text = orjson.dumps(
-            plan.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        )
-        replace_file(path, lambda out: out.write(text))
+        store_plan(path, plan.model_dump(mode="json"))
         return
-    try:
-        stored = SamplePlan.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise BrokenFile(path, error.strerror or str(error)) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BrokenFile(path, first["msg"], field=".".join(map(str, first["loc"]))) from None
-    fields = [name for name in SamplePlan.model_fields if name != "versions"]
-    differing = [name for name in fields if getattr(stored, name) != getattr(plan, name)]
-    if differing:
-        rows = "\n".join(
-            f"  {name}: {getattr(stored, name)} there, {getattr(plan, name)} asked"
-            for name in differing
-        )
-        raise RunMismatch(
-            f"{folder} holds another sample; it differs in {', '.join(differing)}:\n{rows}\n"
-            "take it up with its own configuration, or choose another --out"
-        )
+    stored = read_pinned(path, SamplePlan)
+    there, asked = dict(stored), dict(plan)
+    differing = [name for name in asked if name not in _TOLD_ONLY and there[name] != asked[name]]
+    refuse(folder, "sample", there, asked, differing, remedy=_REMEDY)
 
 
 def _check_seats(name: str, generator: str, debtor_seat: str, weak: str, lang: Language) -> None:
@@ -251,11 +242,3 @@ def _wordings(*specs: str) -> dict[str, Wording]:
         if told:
             found[spec] = told
     return found
-
-
-def _data_digest() -> str:
-    folder = resources.files("arrears.training.rejection")
-    digest = sha256()
-    for name in ("styles.yaml", "defects.yaml"):
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()

@@ -5,21 +5,20 @@ answer of the weak side (`negatives.jsonl`), and the rows. A killed process play
 twice, and ends with the same bytes.
 """
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self
 
-from arrears.bench.folder import lock
 from arrears.bench.run import Progress, silent
 from arrears.bench.waiting import run_to_end
 from arrears.debtors.record import Debtor
 from arrears.dialogue.parser import parse_message
 from arrears.dialogue.record import Dialogue
 from arrears.errors import BrokenFile, UsageError
-from arrears.files import storage
 from arrears.models.backends import Backends, Settings, check_model, is_model
+from arrears.runs.lock import lock_folder
 from arrears.scoring.row import score
 from arrears.training.formats import llama_factory, trl
 from arrears.training.rejection.candidates import (
@@ -86,25 +85,20 @@ class Sample:
         """
         self._plan, self._people, self._out = plan, people, out
         self._slots = list(slots_of(plan, people))
-        with storage(out):
-            out.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(out)
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(lock_folder(out))
             agree(out, plan)
-            self._talks = LineStore(out / DIALOGUES, case_of_line)
+            self._talks = opened.enter_context(LineStore(out / DIALOGUES, case_of_line))
             strangers = set(self._talks) - {slot.case for slot in self._slots}
             if strangers:
                 raise BrokenFile(out / DIALOGUES, f"{min(strangers)} is no talk of this sample")
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._talks.close()
-        os.close(self._lock)
+        self._opened.close()
 
     def play(
         self, settings: Settings, progress: Progress = silent, *, retry_errors: bool = False

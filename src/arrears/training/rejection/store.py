@@ -62,6 +62,6 @@ class LineStore(Generic[K]):
         if len(spans) == len(self) and all(a.start < b.start for a, b in pairwise(spans)):
             return
         replace_file(self._path, lambda out: self._file.copy(spans, out))
-        self._file.close()
-        self._file = LineFile(self._path)
+        before, self._file = self._file, LineFile(self._path)
+        before.close()
         self._spans = self._file.index(self._key)
