@@ -10,8 +10,8 @@ from typing import Final
 
 from arrears.bench.sheets import Sheet
 from arrears.bench.tables import Cell, Column, Table, TableRow
-from arrears.bench.unplayed import causes_told, not_played, played
-from arrears.scoring.row import Row
+from arrears.bench.unplayed import causes_told, not_played
+from arrears.scoring.row import Row, played
 from arrears.scoring.simulator import FAULTS
 from arrears.scoring.statistics import share, totals
 

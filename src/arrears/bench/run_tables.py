@@ -9,7 +9,7 @@ from arrears.bench.folder import CALLS
 from arrears.bench.sheets import Sheet
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import Cell, Column, Table, TableRow
-from arrears.bench.unplayed import causes_told, not_played, played
+from arrears.bench.unplayed import causes_told, not_played
 from arrears.models.budget import read_calls
 from arrears.models.usage import Usage
 from arrears.scoring.repeats import (
@@ -20,7 +20,7 @@ from arrears.scoring.repeats import (
     components_with_judges,
     pass_hat,
 )
-from arrears.scoring.row import Row
+from arrears.scoring.row import Row, played
 from arrears.scoring.unscored import Unscored
 
 _SPENT = ("seat", "role", "model")

@@ -9,11 +9,6 @@ from arrears.dialogue.failures import CAUSES, Cause
 from arrears.scoring.row import Row
 
 
-def played(rows: Sequence[Row]) -> list[Row]:
-    """The rows of which figures are made."""
-    return [row for row in rows if row.failure is None]
-
-
 def not_played(rows: Sequence[Row], pending: int = 0) -> Cell:
     """How many dialogues failed from outside the negotiation, by cause, and how many are pending.
 
