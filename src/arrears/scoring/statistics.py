@@ -33,6 +33,13 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+    """NaN where there is no interval, as of a single debtor."""
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """Both ends; None where there is no interval."""
+        known = self.low == self.low and self.high == self.high
+        return (self.low, self.high) if known else (None, None)
 
 
 class Difference(NamedTuple):
@@ -58,8 +65,9 @@ def bootstrap(
 
     `cluster` rows in a row belong to one case and are drawn together: repeats with the same debtor
     are no new debtors. `statistic` takes (…, n, k) and gives (…, m): m numbers a resample. NaN
-    where a statistic is undefined; such resamples are left out. ValueError for a table without
-    rows.
+    where a statistic is undefined; such resamples are left out. The ends are NaN of a single case
+    too: drawn again and again it gives the same each time, which is no certainty. ValueError for a
+    table without rows.
     """
     n = len(values) // cluster
     if n == 0:
@@ -71,7 +79,7 @@ def bootstrap(
         picks = rng.integers(0, n, (min(_BLOCK, resamples - start), n))
         rows = groups[picks].reshape(len(picks), n * cluster, -1)
         drawn.append(np.atleast_2d(statistic(rows)))
-    ends = _ends(np.concatenate(drawn))
+    ends = _ends(np.concatenate(drawn), alone=n == 1)
     return [
         Interval(float(v), float(low), float(high))
         for v, low, high in zip(point, *ends, strict=True)
@@ -88,13 +96,13 @@ def mean_interval(
 
     `clusters` says of whom each value is; the values of one are drawn together, however many there
     are. Without it each value is a case of its own. The ends are NaN where all values are one
-    case's: drawing it again and again gives the same each time, which is no certainty.
+    case's.
     """
     if clusters is None:
         clusters = range(len(values))
     table = np.stack(totals(values, clusters), axis=1)
     (found,) = bootstrap(table, _ratio, rng, resamples)
-    return found if len(table) > 1 else Interval(found.value, float("nan"), float("nan"))
+    return found
 
 
 def totals(values: Sequence[float], clusters: Sequence[Hashable]) -> tuple[Floats, Floats]:
@@ -237,11 +245,11 @@ def _ratio(table: Floats) -> Floats:
     return np.asarray(sums[..., :1] / sums[..., 1:])
 
 
-def _ends(drawn: Floats) -> tuple[Floats, Floats]:
-    """2.5 % and 97.5 % of each column, leaving out NaN."""
+def _ends(drawn: Floats, alone: bool) -> tuple[Floats, Floats]:
+    """2.5 % and 97.5 % of each column, leaving out NaN; NaN for what is drawn from one case."""
     low = np.full(drawn.shape[1], np.nan)
     high = low.copy()
-    for j in range(drawn.shape[1]):
+    for j in range(0 if alone else drawn.shape[1]):
         there = drawn[~np.isnan(drawn[:, j]), j]
         if len(there):
             low[j], high[j] = np.quantile(there, [0.025, 0.975])

@@ -61,7 +61,8 @@ class Metric:
     """None where nothing could be scored."""
     low: float | None
     high: float | None
-    """Ends of the 95 % interval over debtors: Wilson's for SR, SA, LS, else of a bootstrap."""
+    """Ends of the 95 % interval over debtors: Wilson's for SR, SA, LS, else of a bootstrap, which
+    has none of a single debtor."""
     scored: int
     unscored: int
     """Dialogues that this metric has no score of; shown beside the mean, never counted as 0."""
@@ -240,7 +241,7 @@ def _sharp(name: str, interval: Interval, column: Floats, repeats: int) -> Inter
 def _metric(interval: Interval, count: int, n: int) -> Metric:
     if interval.value != interval.value:
         return Metric(None, None, None, 0, n)
-    return Metric(interval.value, interval.low, interval.high, count, n - count)
+    return Metric(interval.value, *interval.ends, count, n - count)
 
 
 def _or_nan(score: float | Unscored) -> float:
