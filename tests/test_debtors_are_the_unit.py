@@ -16,8 +16,11 @@ from arrears.bench.tables import Cell, Table
 from arrears.debtors.suites import load_suite
 from arrears.rng import rng_for
 from arrears.scoring.row import Row, score
-from arrears.scoring.statistics import effective_n, share, sign_flip, totals, wilson
+from arrears.scoring.statistics import effective_n, paired, share, sign_flip, totals, wilson
 from arrears.scoring.summary import compare, summarise
+from arrears.synthesis.realism.diversity import measure
+from arrears.synthesis.realism.talks import from_dialogue
+from arrears.training.report.drift import Drift, _drift
 from tests.talks import talks
 
 PEOPLE = {debtor.id: debtor for debtor in load_suite("dcn", "test")}
@@ -327,3 +330,48 @@ def test_a_sign_flip_takes_what_is_equal_for_equal() -> None:
     (alone, none) = sign_flip(np.array([[2.0, np.nan]]), rng_for(1, "f"))
     assert (same, both, alone) == (1, 1, 1)
     assert np.isnan(none)
+
+
+def test_identical_repeats_narrow_no_interval_of_the_realism_tables() -> None:
+    """Lengths, manners, acts, pushing back, endings and self-BLEU of 60 debtors, once and thrice."""
+    once = [from_dialogue(t) for t in talks("scripted/typical", "debtbench", 60)]
+    thrice = [replace(talk, id=f"{talk.id}/{n}") for n in range(3) for talk in once]
+    strangers = [replace(talk, debtor="") for talk in thrice]
+    few, many, apart = (measure(found, "debtor") for found in (once, thrice, strangers))
+    for key, figure in few.items():
+        if key.startswith(("distinct", "repeats")):
+            continue  # Samples of one size, drawn without putting back: how varied, not how sure.
+        if figure.low is None or figure.high is None or figure.low == figure.high:
+            continue
+        found, other = many[key], apart[key]
+        assert found.low is not None
+        assert found.high is not None
+        assert other.low is not None
+        assert other.high is not None
+        if key != "self-BLEU":
+            assert (found.low, found.high) == pytest.approx((figure.low, figure.high)), key
+        assert found.high - found.low > 1.2 * (other.high - other.low), key
+
+
+def test_a_debtors_talks_are_drawn_together_in_a_models_distance() -> None:
+    rng = rng_for(9, "kl")
+    once = [[(float(kl), 10) for kl in row] for row in rng.gamma(2, 1, (30, 4))]
+    people = [("dcn", str(n)) for n in range(30)]
+    place = ("later", "dcn", "scripted/debtor")
+    one = _drift(once, people, 1, place)
+    three = _drift(once * 3, people * 3, 1, place)
+    alone = _drift(once[:2], people[:1] * 2, 1, place)
+    assert isinstance(one, Drift)
+    assert isinstance(three, Drift)
+    assert isinstance(alone, Drift)
+    assert three[:4] == pytest.approx(one[:4])
+    assert (three.talks, three.messages, three.tokens) == (90, 360, 3600)
+    assert (alone.low, alone.high) == (None, None), "two talks of one debtor are no interval"
+
+
+def test_a_single_debtor_has_no_interval_that_is_drawn() -> None:
+    rows = rows_of(np.array([[1.0, 0.0, 1.0]]))
+    found = summarise(rows, rng_for(1, "x"), 50)
+    assert (found.debtbench["US"].low, found.debtbench["US"].high) == (None, None)
+    assert found.dcn["SR"].low is not None, "a share of one has an interval, and a wide one"
+    assert np.isnan(paired([1.0], [0.5], rng_for(1, "x")).low)
