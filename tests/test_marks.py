@@ -21,7 +21,7 @@ from arrears.synthesis.realism.ablation import Tally, ablation_table, tally
 from arrears.training.report.lines import compared
 from arrears.training.report.paired import Change
 from arrears.training.report.scores import LEARNT
-from arrears.training.report.study import Group, Section, Versus, study_of
+from arrears.training.report.study import Group, Study, study_of
 from arrears.training.report.tables import main_table, tables_of
 from arrears.training.report.words import lead
 from tests.compared_runs import ADAPTIVE, LENIENT, play
@@ -94,8 +94,17 @@ def test_pairs_of_collectors_are_bold_after_holm() -> None:
         assert not {c.mark for r in table.rows for c in r.cells} & OF_A_TEST
 
 
-def test_a_training_report_is_bold_after_holm_and_says_no_more() -> None:
-    """Whatever a row's own interval says: of twenty rows one leaves out zero by chance."""
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Two built-in collectors that differ, over 40 debtors."""
+    stored = play(tmp_path_factory.mktemp("marks") / "run", LENIENT, ADAPTIVE, debtors=40)
+    return study_of(compared([stored], None, []))
+
+
+def test_a_training_report_is_bold_after_holm_whatever_a_rows_own_interval_says(
+    study: Study,
+) -> None:
+    """Of twenty rows in which nothing has changed one leaves out zero by chance."""
     measures = LEARNT[:3]
     sure = Change(0.5, 0.7, 0.2, 0.1, 0.3, 0.0005)
     lucky = Change(0.5, 0.6, 0.1, 0.01, 0.19, 0.03)
@@ -103,16 +112,14 @@ def test_a_training_report_is_bold_after_holm_and_says_no_more() -> None:
     ps = holm([one.p for one in (sure, worse, lucky) if one.p is not None] + [0.5] * 15)
     tested = [c._replace(p_adjusted=p) for c, p in zip((sure, worse, lucky), ps, strict=False)]
     changes = {m.key: c for m, c in zip(measures, tested, strict=True)}
-    group = Group(measures, changes)
-    versus = Versus("after", group, group, group, {})
-    table = main_table(Section("dcn", "s", "dcn", (), (versus,)), versus, "before")
+    section = study.sections[0]
+    versus = section.versus[0]._replace(main=Group(measures, changes))
+    table = main_table(section, versus, "before")
     assert [row.cells[2].mark for row in table.rows] == ["better", "worse", ""]
     assert [row.cells[5].text for row in table.rows] == ["better", "worse", ""]
 
 
-def test_both_reports_mark_the_same_differences(tmp_path_factory: pytest.TempPathFactory) -> None:
-    stored = play(tmp_path_factory.mktemp("marks") / "run", LENIENT, ADAPTIVE, debtors=40)
-    study = study_of(compared([stored], None, []))
+def test_both_reports_mark_the_same_differences(study: Study) -> None:
     marked = False
     for part in study.sections:
         for table in tables_of(part, study):
@@ -124,8 +131,8 @@ def test_both_reports_mark_the_same_differences(tmp_path_factory: pytest.TempPat
             assert "after Holm's correction" in table.note
     assert marked, "there is something to be seen"
     main = study.sections[0].versus[0].main.changes
-    rose = [words for words in ("rose", "fell") if any(words in line for line in lead(study))]
-    assert bool(rose) == any(main[key].significant for key in ("CR", "US", "reward"))
+    rose = any(word in line for line in lead(study) for word in ("rose", "fell"))
+    assert rose == any(main[key].significant for key in ("CR", "US", "reward"))
 
 
 def test_an_ablation_tests_debtors_and_marks_after_holm() -> None:

@@ -36,7 +36,8 @@ def who(study: Study) -> str:
     """What was compared with what."""
     compared = study.compared
     after = ", ".join(line.name for line in compared.after)
-    people = sum(len({key.debtor for key in s.keys}) for s in study.sections)
+    # Before two debtors' seats a debtor is still one.
+    people = len({(key.suite, key.debtor) for s in study.sections for key in s.keys})
     talks = sum(len(s.keys) for s in study.sections)
     times = f", {talks:,} talks each" if talks != people else ""
     first, second = study.weights.agreement, study.weights.experience
