@@ -163,7 +163,10 @@ def test_a_judge_that_prefers_a_part_gives_it_the_wins(tmp_path: Path) -> None:
         assert counts(done) == {"strategies": (0, 6, 0), "profile": (6, 0, 0), "both": (6, 0, 0)}
         found = json.loads(done.stdout)["prompts"]["profile"]["human_likeness"]
         assert found["p"] == pytest.approx(2 / 2**6)
-        assert found["preference"] == {"value": 1, "low": 1, "high": 1}
+        assert found["preference"]["value"] == found["preference"]["high"] == 1
+        assert found["preference"]["low"] == pytest.approx(6 / (6 + 1.96**2), abs=1e-3), (
+            "six of six are no certainty"
+        )
         judged = sum("human_likeness" in r["messages"][0]["content"] for r in stub.requests)
         assert judged == 3 * PEOPLE * 2, "three prompts, both orders"
         before = len(stub.requests)
@@ -307,7 +310,7 @@ def test_a_tally_by_hand_and_its_table() -> None:
     }
     judged["x"] = Judged("x", {}, "the judge failed", "")
     sheet = Sheet("pairwise", "j", "naive", judged)
-    found = {name: tally(sheet, name, 1) for name in ("human_likeness", "realism")}
+    found = {name: tally(sheet, name, {}) for name in ("human_likeness", "realism")}
     human = found["human_likeness"]
     assert (human.win, human.tie, human.loss, human.unscored) == (3, 1, 2, 1)
     assert human.preference is not None
@@ -317,7 +320,7 @@ def test_a_tally_by_hand_and_its_table() -> None:
     assert [cell.text for cell in table.rows[1].cells[:3]] == ["3", "1", "2"]
     assert [cell.text for cell in table.rows[1].cells[5:8]] == ["0", "6", "0"]
     assert "1 pairs" in table.note
-    nothing = tally(sheet._replace(judged={"x": judged["x"]}), "realism", 1)
+    nothing = tally(sheet._replace(judged={"x": judged["x"]}), "realism", {})
     assert (nothing.preference, nothing.p, nothing.unscored) == (None, 1.0, 1)
 
 

@@ -1,5 +1,8 @@
 """Agreement of judges, against the worked examples of the literature; what repeats tell."""
 
+from collections.abc import Mapping
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -111,11 +114,35 @@ def test_an_interval_holds_the_value_and_narrows_with_more_units() -> None:
 def test_pass_hat_k_is_the_chance_that_k_talks_all_succeed() -> None:
     cases = {"a": [True, True, True, False], "b": [False] * 4, "c": [True] * 4}
     found = pass_hat(cases)
-    assert found[1] == pytest.approx((3 / 4 + 0 + 1) / 3)
-    assert found[2] == pytest.approx((3 / 6 + 0 + 1) / 3)
-    assert found[4] == pytest.approx(1 / 3)
-    assert pass_hat({"a": [True], "b": [True, False]}) == {1: pytest.approx(0.75)}
+    assert found[1].value == pytest.approx((3 / 4 + 0 + 1) / 3)
+    assert found[2].value == pytest.approx((3 / 6 + 0 + 1) / 3)
+    assert found[4].value == pytest.approx(1 / 3)
     assert pass_hat({}) == {}
+
+
+repeated = st.dictionaries(
+    st.integers(), st.lists(st.booleans(), max_size=5), min_size=1, max_size=8
+)
+
+
+@given(repeated)
+def test_pass_hat_k_is_that_of_every_way_to_draw_k_repeats(
+    cases: Mapping[int, list[bool]],
+) -> None:
+    """Point and interval, whatever number of repeats each case has: those without k are left out
+    of pass^k, and no repeat of those with more is."""
+    found = pass_hat(cases)
+    assert list(found) == list(range(1, 1 + max(map(len, cases.values()))))
+    for k, one in found.items():
+        chances = [
+            float(np.mean([all(draw) for draw in combinations(runs, k)]))
+            for runs in cases.values()
+            if len(runs) >= k
+        ]
+        assert one.cases == len(chances)
+        assert one.value == pytest.approx(np.mean(chances))
+        assert 0 <= one.low <= one.value + 1e-9
+        assert one.value - 1e-9 <= one.high <= 1
 
 
 def test_pass_hat_k_is_unbiased() -> None:
@@ -123,7 +150,7 @@ def test_pass_hat_k_is_unbiased() -> None:
     draws = rng.random((20_000, 5)) < 0.7
     found = pass_hat({str(i): list(map(bool, row)) for i, row in enumerate(draws)})
     for k in range(1, 6):
-        assert found[k] == pytest.approx(0.7**k, abs=0.01)
+        assert found[k].value == pytest.approx(0.7**k, abs=0.01)
 
 
 def test_components_of_known_variances() -> None:
@@ -141,9 +168,38 @@ def test_components_of_known_variances() -> None:
     assert sum(x for x in found.shares() if x is not None) == pytest.approx(1)
 
 
+def test_components_bear_repeats_that_are_missing() -> None:
+    """Known variances, and cases with two to four repeats; the same as balanced where none is."""
+    rng = rng_for(9, "gaps")
+    case = rng.normal(0, 2.0, (3000, 1, 1))
+    repeat = rng.normal(0, 1.0, (3000, 4, 1))
+    judge = rng.normal(0, 0.5, (3000, 4, 3))
+    scores = case + repeat + judge
+    scores[:2000, 3] = NO
+    scores[:1000, 2] = NO
+    found = components_with_judges(scores)
+    assert found.cases == pytest.approx(4.0, rel=0.1)
+    assert found.repeats == pytest.approx(1.0, rel=0.1)
+    assert found.judge == pytest.approx(0.25, rel=0.1)
+    alone = np.vstack([scores[:, :, 0], np.full((5, 4), NO)])
+    assert components(alone) == components(scores[:, :, 0]), "a case that nobody scored is none"
+
+
+def test_components_of_an_unbalanced_table_by_hand() -> None:
+    """Two cases with 3 and 1 repeats: within 2 over 2 degrees, n0 = (4 − 10/4) / 1 = 1.5."""
+    found = components(np.array([[1.0, 2.0, 3.0], [6.0, NO, NO]]))
+    between = 3 * (2 - 3) ** 2 + 1 * (6 - 3) ** 2
+    assert found.repeats == pytest.approx(1.0)
+    assert found.cases == pytest.approx((between - 1.0) / 1.5)
+
+
 def test_components_are_never_negative_and_need_repeats() -> None:
     flat = components(np.array([[0.0, 1.0], [1.0, 0.0]]))
     assert flat.cases == 0
     assert components(np.ones((3, 3))).shares() == (0, 0, None)
     with pytest.raises(ValueError, match="cannot be told apart"):
         components(np.ones((3, 1)))
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        components(np.array([[1.0, 2.0], [NO, NO]]))
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        components_with_judges(np.ones((3, 2, 1)))

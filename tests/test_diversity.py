@@ -170,7 +170,7 @@ def test_manners_by_hand(rng: np.random.Generator) -> None:
     found = conduct.manners([rude], "debtor", rng)
     assert found["insults"].value > 10
     assert found["curses"].value == pytest.approx(100 / 9)
-    assert conduct.rudeness([polite, rude], "debtor", rng)["dialogues"].value == 0.5
+    assert conduct.rudeness([polite, rude], "debtor")["dialogues"].value == 0.5
 
 
 def test_who_pushes_back() -> None:

@@ -120,6 +120,26 @@ def test_without_any_agreement_cri_and_cci_are_unscored() -> None:
     assert summary.debtbench["CE"].value is None
 
 
+def test_theta_weighs_the_creditors_side_where_it_is_above_one() -> None:
+    """As the formula's docstring says, with its figures; θ below one weighs the debtor's side."""
+    cci = dcn.comprehensive_collection_index
+
+    def gains(theta: float, cri: float, dhi: float, step: float = 0.01) -> tuple[float, float]:
+        here = cci(cri, dhi, theta)
+        return cci(cri + step, dhi, theta) - here, cci(cri, dhi + step, theta) - here
+
+    by_cri, by_dhi = gains(2, 0.71, 0.99)
+    assert (by_cri, by_dhi) == (pytest.approx(0.009, abs=5e-4), pytest.approx(0.001, abs=5e-4))
+    for side in (0.1, 0.5, 1.0):
+        by_cri, by_dhi = gains(2, side, side, 1e-6)
+        assert by_cri == pytest.approx(4 * by_dhi, rel=1e-3), "θ² times as much, where both are one"
+        by_cri, by_dhi = gains(0.5, side, side, 1e-6)
+        assert by_dhi == pytest.approx(4 * by_cri, rel=1e-3)
+        assert gains(1, side, side)[0] == pytest.approx(gains(1, side, side)[1])
+    told = dcn.comprehensive_collection_index.__doc__ or ""
+    assert "θ > 1 gives the creditor's side, CRI, the greater weight" in " ".join(told.split())
+
+
 def test_nothing_has_no_average() -> None:
     with pytest.raises(ValueError, match="no dialogues"):
         dcn.averages([])

@@ -78,10 +78,11 @@ def test_a_single_debtor_makes_no_interval() -> None:
     assert moved("it", plain, found) == "it did not change measurably (+2.000, of one debtor)"
 
 
-def test_an_interval_that_leaves_out_zero_is_marked_and_p_is_corrected() -> None:
-    up = Change(0.0, 0.2, 0.2, 0.1, 0.3, 0.01)
+def test_what_holm_lets_pass_is_marked_and_nothing_else() -> None:
+    up = Change(0.0, 0.2, 0.2, 0.1, 0.3, 0.01, 0.02)
     assert [up.verdict(better) for better in (1, -1, 0)] == ["better", "worse", "other"]
-    assert up._replace(low=-0.1).verdict(1) == "same"
+    assert up._replace(p_adjusted=0.06).verdict(1) == "same", "whatever its own interval says"
+    assert up._replace(p_adjusted=None).verdict(1) == "same", "not before it was corrected"
     unknown = Change(None, 1.0, None, None, None, None)
     holm = adjusted([up, unknown, up._replace(p=0.04)])
     assert [one.p_adjusted for one in holm] == [0.02, None, 0.04]

@@ -138,7 +138,10 @@ def test_the_right_amount_is_no_fault() -> None:
     ("ending", "detail", "charged"),
     [
         ("malformed", "debtor: no Action part", ((), ("unreadable",))),
-        ("error", "collector: ModelError: 500", (("no_answer",), ())),
+        ("malformed", "collector: no Action part", (("unreadable",), ())),
+        # The negotiation did not end it, so it is no failing of either player.
+        ("error", "collector: ModelError: 500", ((), ())),
+        ("error", "debtor: AttributeError: x", ((), ())),
     ],
 )
 def test_a_seat_that_ends_the_talk_is_charged(

@@ -117,15 +117,16 @@ def test_the_document_holds_every_number_of_the_tables(study: Study) -> None:
 def test_the_sentence_says_what_the_interval_says() -> None:
     share = next(m for m in LEARNT if m.key == "format")
     plain = next(m for m in LEARNT if m.key == "reward")
-    rose = Change(0.8, 0.852, 0.052, 0.039, 0.064, 0.001)
+    rose = Change(0.8, 0.852, 0.052, 0.039, 0.064, 0.001, 0.02)
     assert moved("CR", share, rose) == "CR rose by 5.2 points (3.9 to 6.4)"
-    fell = Change(0.8, 0.75, -0.05, -0.07, -0.03, 0.001)
+    fell = Change(0.8, 0.75, -0.05, -0.07, -0.03, 0.001, 0.02)
     assert moved("reward", plain, fell) == "reward fell by 0.050 (0.030 to 0.070)"
-    unclear = Change(0.8, 0.802, 0.002, -0.004, 0.008, 0.6)
+    unclear = Change(0.8, 0.802, 0.002, -0.004, 0.008, 0.6, 1.0)
     assert moved("CR", share, unclear) == (
         "CR did not change measurably (+0.2 points, 95 % interval -0.4 to +0.8)"
     )
-    assert moved("CR", share, unclear._replace(low=0.001, p=0.25)).startswith("CR did not change m")
+    for not_sure in (unclear._replace(low=0.001, p=0.25), rose._replace(p_adjusted=0.06)):
+        assert moved("CR", share, not_sure).startswith("CR did not change measurably")
     assert moved("CR", share, Change(0.8, 0.8, 0.0, 0.0, 0.0, 1.0)) == "CR did not change"
     nothing = Change(None, 0.8, None, None, None, None)
     assert moved("CR", share, nothing) == "CR could not be compared"

@@ -10,9 +10,10 @@ from typing import Final
 
 from arrears.bench.sheets import Sheet
 from arrears.bench.tables import Cell, Column, Table, TableRow
-from arrears.scoring.row import Row
+from arrears.bench.unplayed import causes_told, not_played
+from arrears.scoring.row import Row, played
 from arrears.scoring.simulator import FAULTS
-from arrears.scoring.statistics import wilson
+from arrears.scoring.statistics import share, totals
 
 # What a persona judge may say, as the failure that it is.
 _FLAGS: Final[Mapping[str, str]] = {
@@ -25,17 +26,23 @@ _AGAINST: Final = 1.0
 
 
 def players_table(
-    suite: str, lines: Mapping[str, Sequence[Row]], sheets: Sequence[Sheet] = ()
+    suite: str, lines: Mapping[str, Sequence[Row]], sheets: Mapping[str, Sequence[Sheet]]
 ) -> Table | None:
-    """None where nothing was looked at: both seats built in, and no persona judge."""
-    persona = [sheet for sheet in sheets if sheet.kind == "persona"]
+    """None where nothing was looked at: both seats built in, no persona judge, and none failed.
+
+    `sheets` are the judgements of the run that each line stands in. Shares have intervals over
+    debtors. A dialogue that failed from outside is no player's failing and in no share.
+    """
+    persona = {name: [s for s in found if s.kind == "persona"] for name, found in sheets.items()}
     rows = []
     seen: dict[str, None] = {}
     for name, found in lines.items():
         charged = [
-            (row, ours, theirs) for row in found for ours, theirs in _looked_at(row, persona)
+            (row, ours, theirs)
+            for row in played(found)
+            for ours, theirs in _looked_at(row, persona.get(name, ()))
         ]
-        if not charged:
+        if not charged and len(played(found)) == len(found):
             continue
         everyone = [row for row, _, _ in charged]
         sound = [row for row, _, theirs in charged if not theirs]
@@ -48,18 +55,19 @@ def players_table(
         seen |= dict.fromkeys(kind.partition(" ")[2] for kind in counts)
         told = ", ".join(f"{kind} {n}" for kind, n in counts.most_common())
         cells = [
-            _share(len(everyone) - len(sound), len(everyone)),
-            _share(sum(bool(ours) for _, ours, _ in charged), len(everyone)),
-            _share(sum(r.agreed for r in everyone), len(everyone)),
-            _share(sum(r.agreed for r in sound), len(sound)),
-            _share(sum(r.success for r in everyone), len(everyone)),
-            _share(sum(r.success for r in sound), len(sound)),
-            Cell(told or "none"),
+            _share(everyone, [bool(theirs) for _, _, theirs in charged]),
+            _share(everyone, [bool(ours) for _, ours, _ in charged]),
+            _share(everyone, [row.agreed for row in everyone]),
+            _share(sound, [row.agreed for row in sound]),
+            _share(everyone, [row.success for row in everyone]),
+            _share(sound, [row.success for row in sound]),
+            Cell(told or ("none" if charged else "–")),
+            not_played(found),
         ]
         rows.append(TableRow(name, cells))
     if not rows:
         return None
-    by = "By rules" + (" and by persona judges (most of them)" if persona else "")
+    by = "By rules" + (" and by persona judges (most of them)" if any(persona.values()) else "")
     meanings = "; ".join(f"{kind}: {FAULTS[kind]}" for kind in seen)
     return Table(
         "How the players behaved",
@@ -73,9 +81,12 @@ def players_table(
             Column("holds %"),
             Column("without spoiled"),
             Column("what"),
+            Column("not played (why)", "failed from outside the negotiation; no player's failing"),
         ],
         rows,
-        f"{by}, charged to the seat that failed. {meanings}".rstrip() + ".",
+        f"{by}, charged to the seat that failed. {meanings}".rstrip(" .")
+        + "."
+        + causes_told([row for found in lines.values() for row in found]),
     )
 
 
@@ -97,11 +108,12 @@ def _looked_at(
     yield ours, tuple(dict.fromkeys(theirs))
 
 
-def _share(part: int, whole: int) -> Cell:
-    if not whole:
+def _share(rows: Sequence[Row], hits: Sequence[bool]) -> Cell:
+    """The share of these dialogues that are hits."""
+    if not rows:
         return Cell("–", hint="no dialogues left")
-    found = wilson(part, whole)
+    found = share(*totals(hits, [row.unit for row in rows]))
     return Cell(
         f"{100 * found.value:.1f}", f"{100 * found.low:.1f}…{100 * found.high:.1f}", "",
-        f"{part:,} of {whole:,}",
+        f"{sum(hits):,} of {len(hits):,}",
     )  # fmt: skip

@@ -12,7 +12,7 @@ import orjson
 import arrears
 from arrears.bench.failures import failures_of, failures_table
 from arrears.bench.folder import DIALOGUES
-from arrears.bench.judge_tables import judge_tables
+from arrears.bench.judge_tables import JudgedRun, judge_tables
 from arrears.bench.pages import environment
 from arrears.bench.plan import Plan
 from arrears.bench.players import players_table
@@ -73,18 +73,26 @@ def lines_of(runs: Sequence[StoredRun]) -> dict[str, dict[str, list[Row]]]:
     The debtors' seat is part of the name where it is not the same everywhere. A line that stands in
     several runs is told apart by the run's folder.
     """
+    suites: dict[str, dict[str, list[Row]]] = {}
+    for _, name, row in _named(runs):
+        suites.setdefault(row.suite, {}).setdefault(name, []).append(row)
+    return suites
+
+
+def _named(runs: Sequence[StoredRun]) -> Iterator[tuple[StoredRun, str, Row]]:
+    """Every row with its run and the name of its collector; no name stands for two runs."""
     many = len(debtor_seats(runs)) > 1
     short = _short({spec for run in runs for row in run.rows for spec in _specs(row)})
     seen = [(row.suite, row.collector, row.debtor_seat) for run in runs for row in _heads(run)]
-    suites: dict[str, dict[str, list[Row]]] = {}
+    folders = [run.path.name for run in runs]
     for run in runs:
+        folder = run.path.name if folders.count(run.path.name) == 1 else str(run.path)
         for row in run.rows:
             ours, theirs = (short[spec] for spec in _specs(row))
             name = f"{ours} vs {theirs}" if many else ours
             if seen.count((row.suite, row.collector, row.debtor_seat)) > 1:
-                name = f"{name} ({run.path.name})"
-            suites.setdefault(row.suite, {}).setdefault(name, []).append(row)
-    return suites
+                name = f"{name} ({folder})"
+            yield run, name, row
 
 
 def _specs(row: Row) -> tuple[str, str]:
@@ -121,13 +129,15 @@ def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
 
 def tables_about(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """Tables about the runs themselves: players, repeats, judges, cost."""
-    sheets = [sheet for run in runs for sheet in read_sheets(run.path)]
+    sheets = {run.path: read_sheets(run.path) for run in runs}
+    whose = {(row.suite, name): sheets[run.path] for run, name, row in _named(runs)}
     for suite, lines in lines_of(runs).items():
+        mine = {name: whose[suite, name] for name in lines}
         yield from filter(
-            None, (players_table(suite, lines, sheets), repeats_table(suite, lines, sheets))
+            None, (players_table(suite, lines, mine), repeats_table(suite, lines, mine))
         )
-    if sheets:
-        yield from judge_tables(sheets)
+    if any(sheets.values()):
+        yield from judge_tables([JudgedRun(r.path.name, r.rows, sheets[r.path]) for r in runs])
     cost = cost_table(runs)
     if cost is not None:
         yield cost

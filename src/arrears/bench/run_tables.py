@@ -1,6 +1,7 @@
 """Tables about the run itself: what it cost, and what its repeats tell."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -8,12 +9,19 @@ from arrears.bench.folder import CALLS
 from arrears.bench.sheets import Sheet
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import Cell, Column, Table, TableRow
+from arrears.bench.unplayed import causes_told, not_played
 from arrears.models.budget import read_calls
 from arrears.models.usage import Usage
-from arrears.rng import rng_for
-from arrears.scoring.repeats import Components, components, components_with_judges, pass_hat
-from arrears.scoring.row import Row
-from arrears.scoring.statistics import bootstrap
+from arrears.scoring.repeats import (
+    Components,
+    Floats,
+    Pass,
+    components,
+    components_with_judges,
+    pass_hat,
+)
+from arrears.scoring.row import Row, played
+from arrears.scoring.unscored import Unscored
 
 _SPENT = ("seat", "role", "model")
 
@@ -71,27 +79,36 @@ def cost_table(runs: Sequence[StoredRun]) -> Table | None:
 
 
 def repeats_table(
-    suite: str, lines: Mapping[str, Sequence[Row]], sheets: Sequence[Sheet] = ()
+    suite: str, lines: Mapping[str, Sequence[Row]], sheets: Mapping[str, Sequence[Sheet]]
 ) -> Table | None:
-    """pass^k and variance components; None without repeats."""
+    """pass^k and variance components, of dialogues that were played; None without repeats.
+
+    `sheets` are the judgements of the run that each line stands in.
+    """
     rows = []
     most = 0
     for name, found in lines.items():
-        by_case: dict[str, list[Row]] = {}
-        for row in found:
-            by_case.setdefault(row.debtor_id, []).append(row)
-        fewest = min(len(r) for r in by_case.values())
-        if fewest < 2:
+        by_debtor: dict[tuple[str, str], list[Row]] = {row.unit: [] for row in found}
+        for row in played(found):
+            by_debtor[row.unit].append(row)
+        passes = pass_hat({who: [r.success for r in runs] for who, runs in by_debtor.items()})
+        if len(passes) < 2:
             continue
-        most = max(most, fewest)
-        outcome = np.array([[float(r.success) for r in c[:fewest]] for c in by_case.values()])
-        passes = pass_hat({case: [r.success for r in rows] for case, rows in by_case.items()})
-        ends = _pass_intervals(outcome, suite, name)
-        cells = [
-            Cell(f"{100 * passes[k]:.1f}", f"{100 * ends[k - 1][0]:.1f}…{100 * ends[k - 1][1]:.1f}")
-            for k in passes
-        ]
-        rows.append((name, cells, _spread(by_case, fewest, sheets)))
+        most = max(most, len(passes))
+        repeats = Counter(row.unit for row in found)
+        pending = len(repeats) * max(repeats.values()) - len(found)
+        debtors = [str(one.cases) for one in passes.values()]
+        rows.append(
+            (
+                name,
+                [_percent(one) for one in passes.values()],
+                [
+                    Cell(debtors[0] if len(set(debtors)) == 1 else ", ".join(debtors)),
+                    not_played(found, pending),
+                    *_spread(list(by_debtor.values()), sheets.get(name, ())),
+                ],
+            )
+        )
     if not rows:
         return None
     return Table(
@@ -101,54 +118,55 @@ def repeats_table(
         [
             *(Column(f"pass^{k} %", "chance that so many talks all hold", 1)
               for k in range(1, most + 1)),
+            Column("debtors", "with at least so many repeats that were played: 1, 2, …"),
+            Column("missing (why)", "failed from outside the negotiation, or not played yet"),
             Column("spread of own CCI"),
             Column("spread of US"),
         ],
         [
-            TableRow(name, [*cells, *[Cell("–")] * (most - len(cells)), *spread])
-            for name, cells, spread in rows
+            TableRow(name, [*cells, *[Cell("–")] * (most - len(cells)), *more])
+            for name, cells, more in rows
         ],
-        "Spread: shares of the variance between cases, between repeats of a case, and, where "
-        "several judges have scored the run, between judges.",
+        "pass^k is of the debtors with k repeats that were played; where debtors are told by "
+        "repeat, pass^2 is not of the same ones as pass^1. Intervals over debtors. Spread: shares "
+        "of the variance between cases, between repeats of a case, and, where several judges have "
+        "scored the run, between judges."
+        + causes_told([row for found in lines.values() for row in found]),
     )  # fmt: skip
 
 
-def _pass_intervals(
-    outcome: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", suite: str, name: str
-) -> list[tuple[float, float]]:
-    """Ends of the 95 % intervals of pass^k over debtors."""
-    from math import comb
-
-    n = outcome.shape[1]
-    counts = outcome.sum(axis=1).astype(int)
-    table = np.array([[comb(int(c), k) / comb(n, k) for k in range(1, n + 1)] for c in counts])
-    rng = rng_for(1, "pass", suite, name)
-    return [(i.low, i.high) for i in bootstrap(table, lambda t: t.mean(axis=-2), rng)]
+def _percent(found: Pass) -> Cell:
+    value, low, high = (f"{100 * x:.1f}" for x in found[:3])
+    return Cell(value, f"{low}…{high}", hint=f"over {found.cases:,} debtors")
 
 
-def _spread(
-    by_case: Mapping[str, Sequence[Row]], fewest: int, sheets: Sequence[Sheet]
-) -> list[Cell]:
-    own = np.array([[r.own_cci for r in rows[:fewest]] for rows in by_case.values()])
-    if len(own) < 2:
-        return [Cell("–"), Cell("–")]
-    judges = [s.column("US") for s in sheets if s.kind == "experience"]
-    whole = [
-        [[j[r.case] for j in judges] for r in rows[:fewest]]
-        for rows in by_case.values()
-        if all(r.case in j for j in judges for r in rows[:fewest])
-    ]
-    if len(judges) >= 2 and len(whole) >= 2:
-        return [_shares(components(own)), _shares(components_with_judges(np.array(whole)))]
-    plain = [
-        [float(r.us) for r in rows[:fewest] if isinstance(r.us, float)] for rows in by_case.values()
-    ]
-    scored = [marks for marks in plain if len(marks) == fewest]
-    us = _shares(components(np.array(scored))) if len(scored) >= 2 else Cell("–")
-    return [_shares(components(own)), us]
+def _spread(by_debtor: Sequence[Sequence[Row]], sheets: Sequence[Sheet]) -> list[Cell]:
+    """Where own CCI and US come from; US by the judges where there are two, else by the rubric."""
+    most = max(map(len, by_debtor))
+
+    def of(*scores: Callable[[Row], float]) -> Floats:
+        """(debtors, repeats, scores), NaN where a repeat or a score is missing."""
+        table = np.full((len(by_debtor), most, len(scores)), np.nan)
+        for at, rows in enumerate(by_debtor):
+            for repeat, row in enumerate(rows):
+                table[at, repeat] = [score(row) for score in scores]
+        return table
+
+    nan = float("nan")
+    judges = [sheet.column("US") for sheet in sheets if sheet.kind == "experience"]
+    own = _shares(lambda: components(of(lambda r: r.own_cci)[:, :, 0]))
+    by_judges = of(*(lambda r, given=given: given.get(r.case, nan) for given in judges))
+    if len(judges) >= 2 and (~np.isnan(by_judges)).all(axis=2).any():
+        return [own, _shares(lambda: components_with_judges(by_judges))]
+    rubric = of(lambda r: nan if isinstance(r.us, Unscored) else float(r.us))
+    return [own, _shares(lambda: components(rubric[:, :, 0]))]
 
 
-def _shares(found: Components) -> Cell:
-    cases, repeats, judge = found.shares()
+def _shares(found: Callable[[], Components]) -> Cell:
+    """Shares of the variance; a dash where too little was scored to tell them apart."""
+    try:
+        cases, repeats, judge = found().shares()
+    except ValueError as error:
+        return Cell("–", hint=str(error))
     text = f"cases {cases:.0%}, repeats {repeats:.0%}"
     return Cell(text + (f", judges {judge:.0%}" if judge is not None else ""))

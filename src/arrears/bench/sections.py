@@ -10,6 +10,7 @@ from arrears.bench.pictures import Picture, Purses, pictures
 from arrears.bench.tables import (
     DCN,
     DEBTBENCH,
+    RANKED,
     Cell,
     Column,
     Figure,
@@ -22,6 +23,7 @@ from arrears.debtors.record import CATEGORIES
 from arrears.rng import rng_for
 from arrears.scoring.published import published_table
 from arrears.scoring.row import Row, played
+from arrears.scoring.statistics import SIGNIFICANT
 from arrears.scoring.summary import Comparison, Metric, Summary, compare, summarise
 
 Lines = Mapping[str, Sequence[Row]]
@@ -92,7 +94,7 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
         {name: _figures(s.dcn) for name, s in summaries.items()},
         counts=counts,
         notes=notes,
-        note="SR is DCN's: the agreement holds for two years. " + _RUBRIC,
+        note=f"SR is DCN's: the agreement holds for two years. {_RUBRIC} {RANKED}",
     )
     debtbench = measured(
         "The nine metrics of DebtBench",
@@ -102,7 +104,7 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
         {name: _figures(s.debtbench) for name, s in summaries.items()},
         counts=counts,
         notes=notes,
-        note="SR is DebtBench's: an agreement was reached. " + _RUBRIC,
+        note=f"SR is DebtBench's: an agreement was reached. {_RUBRIC} {RANKED}",
     )
     by_category = _by_category(suite, summaries, notes)
     if suite == "dcn":
@@ -138,7 +140,7 @@ def _by_category(
             title="By category of debtor",
             caption=f"Collectors on {suite} by category, in the shape of DebtBench's Table 3",
             rows=rows,
-            note="Best and second best within each category.",
+            note=RANKED.replace("the values", "the values of each category"),
         )
     ]
 
@@ -193,8 +195,8 @@ def _difference(c: Comparison | None, metric: str) -> Cell:
     d = c.difference
     return Cell(
         f"{d.value * scale:+.{digits}f}",
-        f"{d.low * scale:+.{digits}f} … {d.high * scale:+.{digits}f}",
-        "best" if c.p_adjusted < 0.05 else "",
+        f"{d.low * scale:+.{digits}f} … {d.high * scale:+.{digits}f}" if d.n > 1 else "",
+        "differs" if c.p_adjusted < SIGNIFICANT else "",
         f"{d.n} pairs, p = {c.p_adjusted:.3g} (Holm)",
     )
 

@@ -70,12 +70,20 @@ class Figure(NamedTuple):
     unscored: int = 0
 
 
+Mark = Literal["", "best", "second", "better", "worse", "differs"]
+"""How a cell is set apart. `best` and `second` are places in a column as it is printed, shown as
+1st and 2nd; no test is behind them. `better`, `worse` and `differs` are of a difference that a test
+finds after Holm's correction over the table (`statistics.SIGNIFICANT`): bold, and nothing else is.
+"""
+RANKED = "1st and 2nd: the order of the values as printed, without a test of the difference."
+
+
 class Cell(NamedTuple):
     """What stands in one place of a table."""
 
     text: str
     interval: str = ""
-    mark: Literal["", "best", "second"] = ""
+    mark: Mark = ""
     hint: str = ""
 
 

@@ -96,7 +96,7 @@ class RunProgress:
 
 
 def print_table(table: Table, console: Console | None = None) -> None:
-    """A table as Markdown; best in bold, second best underlined, `r` after rubric columns."""
+    """A table as Markdown: 1st and 2nd of a column, significant differences in bold."""
     console = console or Console(width=None if sys.stdout.isatty() else 200)
     grid = Grid(box=MARKDOWN, title=f"\n{table.caption}", title_justify="left")
     grid.add_column(table.lead, no_wrap=True)
@@ -116,6 +116,7 @@ def print_table(table: Table, console: Console | None = None) -> None:
 
 
 def _styled(cell: Cell) -> Text:
-    style = {"best": "bold green", "second": "underline", "": ""}[cell.mark]
-    marked = {"best": "**{}**", "second": "_{}_", "": "{}"}[cell.mark].format(cell.text)
+    marked = {"best": "{} 1st", "second": "{} 2nd", "": "{}"}.get(cell.mark, "**{}**")
+    marked = marked.format(cell.text)
+    style = {"better": "bold green", "worse": "bold red", "differs": "bold"}.get(cell.mark, "")
     return Text(marked, style=style)

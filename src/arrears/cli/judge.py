@@ -62,7 +62,7 @@ def judge(
     arrears judge runs/x --judge openai/gpt-4o --kind experience,persona --max-cost 5
     arrears judge runs/x --judge vllm/Qwen/Qwen3-32B --people scores.csv
     """
-    from arrears.bench.judge_tables import judge_tables
+    from arrears.bench.judge_tables import JudgedRun, judge_tables
     from arrears.bench.judging import judge_run
     from arrears.bench.people import read_people
     from arrears.bench.sheets import read_sheets
@@ -94,7 +94,7 @@ def judge(
     sheets = read_sheets(folder)
     if not sheets:
         raise UsageError(f"{folder} holds no judgements; name a --judge")
-    tables = judge_tables(sheets, marks)
+    tables = judge_tables([JudgedRun(run.path.name, run.rows, sheets)], marks)
     if as_json:
         import orjson
 

@@ -4,7 +4,7 @@ Tables are units (dialogues) by raters; NaN where a rater gave no score. Undefin
 or 1: where everybody gives the same mark to everything, agreement beyond chance has no meaning.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -92,24 +92,34 @@ def _ranks(values: Floats) -> Floats:
     return np.asarray((last - (counts - 1) / 2)[where], dtype=np.float64)
 
 
-def share_within_sd(judge: Floats, humans: Floats) -> float:
-    """Share of units on which a judge lies within one human standard deviation of the human mean.
+def within_sd(judge: Floats, humans: Floats) -> Floats:
+    """Whether a judge lies within one human standard deviation of the human mean, 1 or 0 by unit.
 
-    `humans` has shape (units, raters). The deviation is that of people about their own mean, pooled
-    over all units with at least two of them (DebtBench appendix F.2 plots it and does not say);
-    with one person a unit it is the deviation of the human scores over the units. NaN without any.
+    NaN where the judge or every person gave no score. `humans` has shape (units, raters). The
+    deviation is that of people about their own mean, pooled over all units with at least two of
+    them (DebtBench appendix F.2 plots it and does not say); with one person a unit it is the
+    deviation of the human scores over the units.
     """
     with np.errstate(invalid="ignore"):
         counts = (~np.isnan(humans)).sum(axis=1)
         sums = np.nansum(humans, axis=1)
     there = (counts > 0) & ~np.isnan(judge)
+    found = np.full(len(judge), np.nan)
     if not there.any():
-        return float("nan")
+        return found
     means = sums[there] / counts[there]
     squares = np.nansum((humans[there] - means[:, None]) ** 2, axis=1)
     free = np.maximum(counts[there] - 1, 0).sum()
     sd = np.sqrt(squares.sum() / free) if free else means.std(ddof=1) if len(means) > 1 else 0.0
-    return float((np.abs(judge[there] - means) <= sd + 1e-12).mean())
+    found[there] = np.abs(judge[there] - means) <= sd + 1e-12
+    return found
+
+
+def share_within_sd(judge: Floats, humans: Floats) -> float:
+    """Share of units on which a judge lies `within_sd`. NaN without any."""
+    hits = within_sd(judge, humans)
+    hits = hits[~np.isnan(hits)]
+    return float(hits.mean()) if len(hits) else float("nan")
 
 
 def with_interval(
@@ -117,16 +127,28 @@ def with_interval(
     table: Floats,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
+    clusters: Sequence[Hashable] | None = None,
 ) -> Interval:
-    """A statistic of a table and the ends of its 95 % bootstrap interval over units.
+    """A statistic of a table and the ends of its 95 % bootstrap interval.
 
-    Resamples in which it is undefined are left out; the ends are NaN where none is left.
+    `clusters` says of whom each unit is, as its debtor; the units of one are drawn together.
+    Without it each unit is a case of its own. Resamples in which the statistic is undefined are
+    left out; the ends are NaN where none is left, and where all units are one case's.
     """
     value = statistic(table)
-    n = len(table)
-    if n == 0:
+    places: dict[Hashable, list[int]] = {}
+    for at, cluster in enumerate(range(len(table)) if clusters is None else clusters):
+        places.setdefault(cluster, []).append(at)
+    units = [np.array(found) for found in places.values()]
+    n = len(units)
+    if n < 2:
         return Interval(value, float("nan"), float("nan"))
-    drawn = np.array([statistic(table[rng.integers(0, n, n)]) for _ in range(resamples)])
+    drawn = np.array(
+        [
+            statistic(table[np.concatenate([units[i] for i in rng.integers(0, n, n)])])
+            for _ in range(resamples)
+        ]
+    )
     drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
         return Interval(value, float("nan"), float("nan"))

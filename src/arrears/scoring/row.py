@@ -108,6 +108,14 @@ class Row:
     """Who broke the dialogue off from outside the negotiation, a key of `failures.CAUSES`; None for
     every dialogue that was played to its end. A row with a failure is in no mean."""
 
+    @property
+    def unit(self) -> tuple[str, str]:
+        """Suite and debtor: whom every interval and test draws as one, with all its repeats.
+
+        The same debtor before another seat or collector is still the same debtor.
+        """
+        return self.suite, self.debtor_id
+
 
 _BUILT_IN = "scripted/"
 _NAMES = tuple(field.name for field in fields(Row))

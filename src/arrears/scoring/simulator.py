@@ -30,9 +30,11 @@ FAULTS: Final[Mapping[str, str]] = {
     "facts_off_record": "named an age, or a debt, that is not the record's",
     "off_persona": "a persona judge finds it against its profile (1 of 5)",
     "unreadable": "could not bring out a readable message",
-    "no_answer": "its model gave no answer",
 }
-"""Every kind of failure and what it means."""
+"""Every kind of failure of a player and what it means.
+
+A dialogue that failed from outside the negotiation (`Row.failure`) is no player's failing.
+"""
 
 # People round, forget and leave out; only figures beyond these factors count.
 _OFF = 2.5
@@ -66,9 +68,9 @@ def faults_of(dialogue: Dialogue, debtor: Debtor) -> tuple[tuple[str, ...], tupl
     found["debtor"] += _money(dialogue.turns, debtor)
     found["debtor"] += _facts(dialogue.turns, debtor, "debtor")
     found["collector"] += _facts(dialogue.turns, debtor, "collector")
-    if dialogue.ending in ("malformed", "error"):
+    if dialogue.ending == "malformed":
         whose: Seat = "debtor" if dialogue.detail.startswith("debtor:") else "collector"
-        found[whose].append("unreadable" if dialogue.ending == "malformed" else "no_answer")
+        found[whose].append("unreadable")
     return tuple(dict.fromkeys(found["collector"])), tuple(dict.fromkeys(found["debtor"]))
 
 

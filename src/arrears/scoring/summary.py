@@ -7,6 +7,7 @@ them by who broke it off.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,8 @@ from arrears.scoring.statistics import (
     bootstrap,
     holm,
     paired,
-    wilson,
+    share,
+    stacked,
 )
 from arrears.scoring.unscored import Unscored
 
@@ -59,7 +61,8 @@ class Metric:
     """None where nothing could be scored."""
     low: float | None
     high: float | None
-    """Ends of the 95 % interval over debtors: Wilson's for SR, SA, LS, else of a bootstrap."""
+    """Ends of the 95 % interval over debtors: Wilson's for SR, SA, LS, else of a bootstrap, which
+    has none of a single debtor."""
     scored: int
     unscored: int
     """Dialogues that this metric has no score of; shown beside the mean, never counted as 0."""
@@ -149,15 +152,16 @@ def compare(
     metric without pairs is left out.
     """
     names = list(by_collector)
+    asked = [
+        (metric, a, b, pairs)
+        for metric in metrics
+        for a, b in combinations(names, 2)
+        if (pairs := _pairs(by_collector[a], by_collector[b], _COMPARED[metric]))
+    ]
     found: list[tuple[str, str, str, Difference]] = []
-    for metric in metrics:
-        of = _COMPARED[metric]
-        for i, a in enumerate(names):
-            for b in names[i + 1 :]:
-                pairs = _pairs(by_collector[a], by_collector[b], of)
-                if pairs:
-                    left, right = zip(*pairs, strict=True)
-                    found.append((metric, a, b, paired(left, right, rng, resamples)))
+    for metric, a, b, pairs in asked:
+        left, right = zip(*pairs, strict=True)
+        found.append((metric, a, b, paired(left, right, rng, resamples, len(asked))))
     adjusted = holm([difference.p for *_, difference in found])
     return [Comparison(*one, p) for one, p in zip(found, adjusted, strict=True)]
 
@@ -194,12 +198,12 @@ def _plain(
     if not rows:
         return dict.fromkeys(of, _NOTHING)
     table = np.array([[take(row) for take in of.values()] for row in rows], dtype=np.float64)
-    table, repeats = _by_debtor(rows, table)
+    table, repeats = stacked(table, [row.unit for row in rows])
     intervals = bootstrap(table, dcn.means, rng, resamples, repeats)
     counts = (~np.isnan(table)).sum(axis=0)
     return {
-        name: _metric(_sharp(name, interval, int(count), repeats), int(count), len(rows))
-        for name, interval, count in zip(of, intervals, counts, strict=True)
+        name: _metric(_sharp(name, interval, column, repeats), int(count), len(rows))
+        for name, interval, count, column in zip(of, intervals, counts, table.T, strict=True)
     }
 
 
@@ -208,7 +212,7 @@ def _of_suite(rows: Sequence[Row], rng: np.random.Generator, resamples: int) -> 
     names = (*dcn.COLUMNS, "CRI", "DHI", "CCI")
     if not rows:
         return dict.fromkeys(names, _NOTHING)
-    table, repeats = _by_debtor(rows, dcn.columns(rows))
+    table, repeats = stacked(dcn.columns(rows), [row.unit for row in rows])
 
     def all_of(values: Floats) -> Floats:
         averages = dcn.means(values)
@@ -218,44 +222,26 @@ def _of_suite(rows: Sequence[Row], rng: np.random.Generator, resamples: int) -> 
     agreed = int((~np.isnan(table[:, 2])).sum())
     over_agreements = {"QRD", "HRD", "CD"}
     return {
-        name: _metric(_sharp(name, interval, n, repeats), n, len(rows))
+        # SR is the first column, and the only share.
+        name: _metric(_sharp(name, interval, table[:, 0], repeats), n, len(rows))
         for name, interval in zip(names, intervals, strict=True)
         for n in [agreed if name in over_agreements else len(rows)]
     }
 
 
-def _by_debtor(rows: Sequence[Row], table: Floats) -> tuple[Floats, int]:
-    """The table with a debtor's repeats in a row, each debtor as many, and how many these are.
-
-    Where a run is not complete the missing ones are NaN, which no mean counts.
-    """
-    places: dict[str, list[int]] = {}
-    for at, row in enumerate(rows):
-        places.setdefault(row.debtor_id, []).append(at)
-    most = max(map(len, places.values()))
-    if most == 1:
-        return table, 1
-    wide = np.full((len(places), most, table.shape[1]), np.nan)
-    for debtor, found in enumerate(places.values()):
-        wide[debtor, : len(found)] = table[found]
-    return wide.reshape(-1, table.shape[1]), most
-
-
-def _sharp(name: str, interval: Interval, count: int, repeats: int) -> Interval:
-    """A share's interval by Wilson; every other as it is, and what nothing was scored of too.
-
-    Repeats with the same debtors make the share more exact and the sample no larger.
-    """
-    if name not in _SHARES or not count:
+def _sharp(name: str, interval: Interval, column: Floats, repeats: int) -> Interval:
+    """A share's interval by Wilson; every other as it is, and what nothing was scored of too."""
+    there = ~np.isnan(column.reshape(-1, repeats))
+    if name not in _SHARES or not there.any():
         return interval
-    debtors = max(1, round(count / repeats))
-    return wilson(round(interval.value * debtors), debtors)._replace(value=interval.value)
+    wide = np.where(there, column.reshape(-1, repeats), 0.0)
+    return share(wide.sum(axis=1), there.sum(axis=1).astype(np.float64))
 
 
 def _metric(interval: Interval, count: int, n: int) -> Metric:
     if interval.value != interval.value:
         return Metric(None, None, None, 0, n)
-    return Metric(interval.value, interval.low, interval.high, count, n - count)
+    return Metric(interval.value, *interval.ends, count, n - count)
 
 
 def _or_nan(score: float | Unscored) -> float:

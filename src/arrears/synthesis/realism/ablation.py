@@ -5,7 +5,7 @@ judge compares each with the naive one, pair by pair, in both orders. Everything
 same call: runs as `bench.run`, judgements as `bench.judging`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import comb
@@ -19,11 +19,10 @@ from arrears.bench.plan import Plan, Populations
 from arrears.bench.run import Progress, run, silent
 from arrears.bench.sheets import PAIRWISE, Sheet
 from arrears.bench.stored import open_run
-from arrears.bench.tables import Cell, Column, Table, TableRow
+from arrears.bench.tables import Cell, Column, Mark, Table, TableRow
 from arrears.models.backends import Settings, check_model
 from arrears.models.budget import read_calls
-from arrears.rng import rng_for
-from arrears.scoring.statistics import Interval, holm, mean_interval
+from arrears.scoring.statistics import SIGNIFICANT, Interval, holm, share, totals
 
 VARIANTS: Final[tuple[DebtorPrompt, ...]] = ("naive", "strategies", "profile", "both")
 """In the order in which they are played, each in a folder of its name."""
@@ -49,9 +48,10 @@ class Tally(NamedTuple):
     unscored: int
     """Pairs that the judge could not be brought to compare, or in which nobody spoke."""
     preference: Interval | None
-    """Mean score of the variant, 0 … 1, with a bootstrap over debtors; None without a pair."""
+    """Mean score of the variant, 0 … 1, with an interval over debtors; None without a pair."""
     p: float
-    """Two-sided sign test of wins against losses, ties left out."""
+    """Two-sided sign test of debtors won against debtors lost, ties left out. Where a debtor has
+    several pairs, their mean decides."""
 
 
 Tallies = Mapping[DebtorPrompt, Mapping[str, Tally]]
@@ -93,9 +93,11 @@ def ablate(
         if variant == BASELINE:
             continue
         plan = plans[variant]
+        played = open_run(folder)
+        units = {row.case: row.unit for row in played.rows}
         with watch(f"{variant}: judgements") as progress:
             sheets = judge_run(
-                open_run(folder),
+                played,
                 judge,
                 (),
                 _left(settings, folder, folders),
@@ -105,7 +107,7 @@ def ablate(
             )
         against = str(baseline.path)
         (sheet,) = [s for s in sheets if s.kind == PAIRWISE and s.against == against]
-        found[variant] = {name: tally(sheet, name, plan.seed) for name in MEASURES}
+        found[variant] = {name: tally(sheet, name, units) for name in MEASURES}
     return found
 
 
@@ -118,18 +120,22 @@ def _left(settings: Settings, folder: Path, all_of: Mapping[DebtorPrompt, Path])
     return replace(settings, max_cost=max(0.0, settings.max_cost - spent))
 
 
-def tally(sheet: Sheet, measure: str, seed: int) -> Tally:
-    """Wins, ties and losses of one measure in a sheet of pairwise judgements."""
-    scores = list(sheet.column(measure).values())
+def tally(sheet: Sheet, measure: str, units: Mapping[str, Hashable]) -> Tally:
+    """Wins, ties and losses of one measure in a sheet of pairwise judgements.
+
+    `units` says by case whose each pair is; a case that is not there stands for itself.
+    """
+    column = sheet.column(measure)
+    scores = list(column.values())
     win, loss = sum(s > 0.5 for s in scores), sum(s < 0.5 for s in scores)
-    rng = rng_for(seed, "ablation", measure)
+    sums, counts = totals(scores, [units.get(case, case) for case in column])
     return Tally(
         win,
         len(scores) - win - loss,
         loss,
         len(sheet.judged) - len(scores),
-        mean_interval(scores, rng) if scores else None,
-        sign_test(win, loss),
+        share(sums, counts) if scores else None,
+        sign_test(int((sums > counts / 2).sum()), int((sums < counts / 2).sum())),
     )
 
 
@@ -149,7 +155,7 @@ def ablation_table(found: Tallies, judge: str) -> Table:
             Column("tie"),
             Column("lose"),
             Column("preferred", "mean score, 0 … 1, with 95 % interval over debtors"),
-            Column("p", "sign test of wins against losses, after Holm"),
+            Column("p", "sign test of debtors won against debtors lost, after Holm"),
         ]
     tallies = [t for by_measure in found.values() for t in by_measure.values()]
     adjusted = iter(holm([t.p for t in tallies]))
@@ -171,7 +177,8 @@ def ablation_table(found: Tallies, judge: str) -> Table:
         heads,
         rows,
         "Win: more than ½ over the two orders; a leaning (¾) is one. Tie: exactly ½, also where "
-        "the judge preferred the same place twice."
+        "the judge preferred the same place twice. Bold: p < 0.05 after Holm's correction over the "
+        "table."
         + (f" Up to {missing} pairs of a prompt could not be compared." if missing else ""),
     )
 
@@ -180,6 +187,9 @@ def _cells(found: Tally, p: float) -> Sequence[Cell]:
     mean = found.preference
     preferred = Cell("–")
     if mean is not None:
-        preferred = Cell(f"{mean.value:.2f}", f"{mean.low:.2f}…{mean.high:.2f}")
+        mark: Mark = ""
+        if p < SIGNIFICANT:
+            mark = "better" if mean.value > 0.5 else "worse"
+        preferred = Cell(f"{mean.value:.2f}", f"{mean.low:.2f}…{mean.high:.2f}", mark)
     counts = [Cell(f"{n:,}") for n in (found.win, found.tie, found.loss)]
     return [*counts, preferred, Cell(f"{p:.3g}")]

@@ -1,15 +1,16 @@
-"""What the seats of a set of talks do and how they sound, each with an interval over dialogues.
+"""What the seats of a set of talks do and how they sound, each with an interval over debtors.
 
-A row of each table is one dialogue, so that a bootstrap draws whole dialogues.
+A row of each table is one debtor with all its dialogues, so that a bootstrap draws whole debtors;
+where nobody knows whose a dialogue is, it is one dialogue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 import numpy as np
 
 from arrears.dialogue.tone import hear
-from arrears.scoring.statistics import Floats, Interval, bootstrap
+from arrears.scoring.statistics import Floats, Interval, bootstrap, share
 from arrears.strategies import Seat
 from arrears.synthesis.realism.talks import Talk
 from arrears.synthesis.realism.words import count, tokens
@@ -20,10 +21,10 @@ MANNERS: Final = ("please", "thanks", "sorry", "insults", "curses")
 def lengths(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict[str, Interval]:
     """Tokens of a message: mean, standard deviation, and three quantiles without an interval."""
     by_talk = [[len(tokens(s.text)) for s in talk.said if s.seat == seat] for talk in talks]
-    by_talk = [counts for counts in by_talk if counts]
-    if not by_talk:
+    if not any(by_talk):
         return {}
-    sums = np.array([[len(c), sum(c), sum(n * n for n in c)] for c in by_talk], dtype=np.float64)
+    sums = _by_debtor([[len(c), sum(c), sum(n * n for n in c)] for c in by_talk], talks)
+    sums = sums[sums[:, 0] > 0]
 
     def moments(table: Floats) -> Floats:
         n, total, squares = np.moveaxis(table.sum(axis=-2), -1, 0)
@@ -48,18 +49,22 @@ def manners(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict
                 *(sum(_manner(kind, text) for text in texts) for kind in MANNERS),
             ]
         )
-    return _ratios(np.array(rows, dtype=np.float64), MANNERS, rng, 100.0)
+    return _ratios(_by_debtor(rows, talks), MANNERS, rng, 100.0)
 
 
-def rudeness(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> dict[str, Interval]:
+def rudeness(talks: Sequence[Talk], seat: Seat) -> dict[str, Interval]:
     """Share of dialogues in which a seat insults or curses once at least, 0 … 1."""
     own = [[s.text for s in talk.said if s.seat == seat] for talk in talks]
-    rude = [
-        [1.0, any(_manner(kind, text) for text in texts for kind in ("insults", "curses"))]
-        for texts in own
-        if texts
-    ]
-    return _ratios(np.array(rude, dtype=np.float64).reshape(-1, 2), ("dialogues",), rng, 1.0)
+    return _share(
+        [
+            [
+                bool(texts),
+                any(_manner(kind, text) for text in texts for kind in ("insults", "curses")),
+            ]
+            for texts in own
+        ],
+        talks,
+    )
 
 
 def _manner(kind: str, text: str) -> int:
@@ -71,15 +76,11 @@ def push_back(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> di
 
     Nothing where no talk has acts.
     """
-    own = [[s.pushes_back for s in t.said if s.seat == seat] for t in talks if t.has_acts]
-    own = [turns for turns in own if turns]
-    if not own:
-        return {}
-    turns = np.array([[len(t), sum(t)] for t in own], dtype=np.float64)
-    dialogues = np.array([[1.0, any(t)] for t in own], dtype=np.float64)
+    talks = [t for t in talks if t.has_acts]
+    own = [[s.pushes_back for s in t.said if s.seat == seat] for t in talks]
     return {
-        **_ratios(turns, ("turns",), rng, 1.0),
-        **_ratios(dialogues, ("dialogues",), rng, 1.0),
+        **_ratios(_by_debtor([[len(t), sum(t)] for t in own], talks), ("turns",), rng, 1.0),
+        **_share([[bool(t), any(t)] for t in own], talks),
     }
 
 
@@ -88,10 +89,13 @@ def act_entropy(talks: Sequence[Talk], seat: Seat, rng: np.random.Generator) -> 
 
     Nothing where no talk has acts.
     """
-    acts = [[a for s in t.said if s.seat == seat for a in s.acts] for t in talks if t.has_acts]
+    talks = [t for t in talks if t.has_acts]
+    acts = [[a for s in t.said if s.seat == seat for a in s.acts] for t in talks]
+    whose = [t.unit for t in talks]
+    terms = [[f"{a.kind} {a.dim}" for a in row] for row in acts]
     found = {
-        "kinds": entropy([[a.kind for a in row] for row in acts], rng),
-        "kinds and terms": entropy([[f"{a.kind} {a.dim}" for a in row] for row in acts], rng),
+        "kinds": entropy([[a.kind for a in row] for row in acts], rng, whose),
+        "kinds and terms": entropy(terms, rng, whose),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -101,23 +105,32 @@ def strategy_entropy(
 ) -> Interval | None:
     """Entropy of the strategies that a seat named, bits; None where it named none."""
     named = [[s.strategy for s in t.said if s.seat == seat and s.strategy] for t in talks]
-    return entropy([[str(key) for key in row] for row in named], rng)
+    whose = [talk.unit for talk in talks]
+    return entropy([[str(key) for key in row] for row in named], rng, whose)
 
 
 def ending_entropy(talks: Sequence[Talk], rng: np.random.Generator) -> Interval | None:
     """Entropy of how talks end, bits; None where nobody knows."""
-    return entropy([[talk.ending] for talk in talks if talk.ending], rng)
+    talks = [talk for talk in talks if talk.ending]
+    return entropy([[talk.ending] for talk in talks], rng, [talk.unit for talk in talks])
 
 
-def entropy(labels: Sequence[Sequence[str]], rng: np.random.Generator) -> Interval | None:
+def entropy(
+    labels: Sequence[Sequence[str]],
+    rng: np.random.Generator,
+    whose: Sequence[Hashable] | None = None,
+) -> Interval | None:
     """Shannon entropy of labels that come in dialogues, bits, as counted (no correction for small
     samples, which makes few talks look more uniform than they are). None without a label.
+
+    `whose` says of whom each dialogue is; without it each is of somebody else.
     """
-    labels = [row for row in labels if row]
-    if not labels:
-        return None
     kinds = sorted({label for row in labels for label in row})
-    table = np.array([[row.count(kind) for kind in kinds] for row in labels], dtype=np.float64)
+    if not kinds:
+        return None
+    counts = [[row.count(kind) for kind in kinds] for row in labels]
+    table = _added(counts, range(len(labels)) if whose is None else whose)
+    table = table[table.sum(axis=1) > 0]
 
     def bits(rows: Floats) -> Floats:
         counts = rows.sum(axis=-2)
@@ -128,13 +141,38 @@ def entropy(labels: Sequence[Sequence[str]], rng: np.random.Generator) -> Interv
     return bootstrap(table, bits, rng)[0]
 
 
+def _by_debtor(rows: Sequence[Sequence[float]], talks: Sequence[Talk]) -> Floats:
+    """A row for each debtor: the sum of those of its talks."""
+    return _added(rows, [talk.unit for talk in talks])
+
+
+def _added(rows: Sequence[Sequence[float]], whose: Sequence[Hashable]) -> Floats:
+    """Rows of the same one added up, in the order in which they first occur."""
+    places: dict[Hashable, int] = {}
+    at = [places.setdefault(who, len(places)) for who in whose]
+    table = np.zeros((len(places), len(rows[0]) if rows else 0))
+    for place, row in zip(at, rows, strict=True):
+        table[place] += row
+    return table
+
+
+def _share(rows: Sequence[Sequence[float]], talks: Sequence[Talk]) -> dict[str, Interval]:
+    """Share of dialogues: rows of whether it counts, and whether it is one. None of 60 is no
+    certainty, so the interval is Wilson's.
+    """
+    table = _by_debtor(rows, talks)
+    if not table.size or not table[:, 0].any():
+        return {}
+    return {"dialogues": share(table[:, 1], table[:, 0])}
+
+
 def _ratios(
     table: Floats, names: Sequence[str], rng: np.random.Generator, scale: float
 ) -> dict[str, Interval]:
     """`scale` times the sum of each further column over the sum of the first."""
-    table = table[table[:, 0] > 0]
-    if not len(table):
+    if not table.size or not table[:, 0].any():
         return {}
+    table = table[table[:, 0] > 0]
 
     def ratios(rows: Floats) -> Floats:
         sums = rows.sum(axis=-2)

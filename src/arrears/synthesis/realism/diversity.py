@@ -51,7 +51,7 @@ SECTIONS: Final = (
             Measure("length p95", "95 %", "95 % of messages are no longer", 0, 0),
         ),
         "In tokens: words and numbers; in Chinese each character. People vary from a word to a "
-        "paragraph, so look at the spread, not at the mean. Intervals over dialogues.",
+        "paragraph, so look at the spread, not at the mean.",
     ),
     Section(
         "Manners, in 100 words",
@@ -94,17 +94,18 @@ def measure(talks: Sequence[Talk], seat: Seat, seed: int = 1) -> Figures:
     def rng(what: str) -> np.random.Generator:
         return rng_for(seed, "diversity", seat, what)
 
-    spoken = [[s.text for s in talk.said if s.seat == seat] for talk in talks]
-    spoken = [texts for texts in spoken if texts]
+    own = [(talk.unit, [s.text for s in talk.said if s.seat == seat]) for talk in talks]
+    whose = [unit for unit, texts in own if texts]
+    spoken = [texts for _, texts in own if texts]
     found: dict[str, Interval | None] = {}
     for n, share in enumerate(uniformity.distinct(spoken, rng("distinct")) or (), 1):
         found[f"distinct-{n}"] = share
-    found["self-BLEU"] = uniformity.self_bleu(spoken, rng("self-bleu"))
+    found["self-BLEU"] = uniformity.self_bleu(spoken, rng("self-bleu"), whose=whose)
     found["repeats"] = uniformity.repeats(spoken, rng("repeats"))
     for prefix, part in (
         ("length", conduct.lengths(talks, seat, rng("lengths"))),
         ("manners", conduct.manners(talks, seat, rng("manners"))),
-        ("rude", conduct.rudeness(talks, seat, rng("rude"))),
+        ("rude", conduct.rudeness(talks, seat)),
         ("acts", conduct.act_entropy(talks, seat, rng("acts"))),
         ("push", conduct.push_back(talks, seat, rng("push"))),
     ):
@@ -115,7 +116,7 @@ def measure(talks: Sequence[Talk], seat: Seat, seed: int = 1) -> Figures:
 
 
 def _ends(key: str, value: Interval) -> tuple[float | None, float | None]:
-    return (None, None) if key.startswith("length p") else (value.low, value.high)
+    return (None, None) if key.startswith("length p") else value.ends
 
 
 def diversity(sets: Mapping[str, Sequence[Talk]], seed: int = 1) -> dict[str, dict[str, Figures]]:
@@ -133,7 +134,9 @@ def diversity(sets: Mapping[str, Sequence[Talk]], seed: int = 1) -> dict[str, di
 def diversity_tables(
     sets: Mapping[str, Sequence[Talk]], figures: Mapping[str, Mapping[str, Figures]]
 ) -> list[Table]:
-    """The tables, a row for each set and seat; intervals hold 95 %."""
+    """The tables, a row for each set and seat; intervals hold 95 %, over debtors where it is known
+    whose each talk is.
+    """
     lines = {
         f"{name}: {seat}": found for name, seats in figures.items() for seat, found in seats.items()
     }
@@ -156,7 +159,11 @@ def _sizes(sets: Mapping[str, Sequence[Talk]]) -> Table:
             figures = (len(talks), len(texts), total)
             rows.append(TableRow(f"{name}: {seat}", [Cell(f"{n:,}") for n in figures]))
     columns = [Column("talks"), Column("messages"), Column("tokens")]
-    note = "Tokens are words and numbers; in Chinese each character is one."
+    note = (
+        "Tokens are words and numbers; in Chinese each character is one. Intervals in the tables "
+        "below are over debtors, whose talks are drawn together; over talks where a file does not "
+        "say whose they are."
+    )
     return Table("What was measured", "What was measured", "talks: seat", columns, rows, note)
 
 

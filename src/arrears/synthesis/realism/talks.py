@@ -39,6 +39,15 @@ class Talk:
     """Never empty."""
     ending: str = ""
     """How it ended; "" where nobody knows."""
+    debtor: str = ""
+    """Whose it is; "" where nobody knows."""
+
+    @property
+    def unit(self) -> str:
+        """What intervals draw as one: the debtor with all its talks, or the talk where nobody
+        knows whose it is.
+        """
+        return self.debtor or f"talk {self.id}"
 
     @property
     def has_acts(self) -> bool:
@@ -68,12 +77,14 @@ def from_dialogue(dialogue: Dialogue) -> Talk:
         pushes = _pushes_back(ledger, turn.seat, turn.acts)
         ledger.apply(turn.seat, turn.acts)
         said.append(Said(turn.seat, turn.dialogue, turn.acts, turn.strategy, pushes))
-    return Talk(dialogue.case, tuple(said), dialogue.ending)
+    whose = f"{dialogue.suite}/{dialogue.debtor_id}"
+    return Talk(dialogue.case, tuple(said), dialogue.ending, whose)
 
 
 def from_conversation(talk: Conversation) -> Talk:
     """A talk of which only the words are known."""
-    return Talk(talk.id, tuple(Said(u.seat, u.text) for u in talk.utterances))
+    said = tuple(Said(u.seat, u.text) for u in talk.utterances)
+    return Talk(talk.id, said, debtor=talk.debtor_id)
 
 
 def _pushes_back(ledger: Ledger, seat: Seat, acts: tuple[Act, ...]) -> bool:

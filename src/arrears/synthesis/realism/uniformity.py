@@ -5,12 +5,12 @@ size; sets of any size then compare, and a set that is too small for a sample ha
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 import numpy as np
 
-from arrears.scoring.statistics import Interval, bootstrap
+from arrears.scoring.statistics import Interval, mean_interval
 from arrears.synthesis.extras import extra
 from arrears.synthesis.realism.words import ngrams, tokens
 
@@ -82,16 +82,22 @@ def self_bleu(
     rng: np.random.Generator,
     sampled: int = SAMPLED,
     references: int = REFERENCES,
+    whose: Sequence[Hashable] | None = None,
 ) -> Interval | None:
     """Self-BLEU (Zhu et al. 2018), 0 … 100: how much an utterance is made of others' pieces.
 
     One utterance of each of at most `sampled` dialogues, held against `references` utterances, each
     from a different other dialogue: BLEU-4 over our tokens with sacreBLEU's exponential smoothing
-    and effective order. The interval is a bootstrap over dialogues. None where there are not
-    `references` other dialogues.
+    and effective order. The interval is a bootstrap over debtors; `whose` says of whom each
+    dialogue is, and without it each is of somebody else. None where there are not `references`
+    other dialogues.
     """
-    cut = [[" ".join(tokens(text)) for text in dialogue] for dialogue in spoken]
-    cut = [kept for dialogue in cut if (kept := [text for text in dialogue if text])]
+    own = [
+        (who, kept)
+        for who, dialogue in zip(whose or range(len(spoken)), spoken, strict=True)
+        if (kept := [said for text in dialogue if (said := " ".join(tokens(text)))])
+    ]
+    cut = [kept for _, kept in own]
     if len(cut) <= references:
         return None
     bleu = extra("sacrebleu.metrics").BLEU(
@@ -101,13 +107,13 @@ def self_bleu(
     def one(place: int) -> str:
         return cut[place][int(rng.integers(len(cut[place])))]
 
-    marks = []
+    marks, debtors = [], []
     for place in rng.permutation(len(cut))[:sampled]:
         others = rng.choice(len(cut) - 1, references, replace=False)
         against = [one(int(i) + (i >= place)) for i in others]
         marks.append(bleu.sentence_score(one(int(place)), against).score)
-    table = np.array(marks, dtype=np.float64)[:, None]
-    return bootstrap(table, lambda t: t.mean(axis=-2), rng)[0]
+        debtors.append(own[place][0])
+    return mean_interval(marks, rng, clusters=debtors)
 
 
 def _spread(samples: np.ndarray) -> list[Interval]:

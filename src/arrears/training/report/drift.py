@@ -8,16 +8,14 @@ sampled: at every token both distributions are there whole. They are those of te
 whatever temperature the talk was held.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from arrears.agents.briefing import style_of
 from arrears.models.chat import Message
 from arrears.rng import rng_for
-from arrears.scoring.statistics import Interval, bootstrap
+from arrears.scoring.statistics import mean_interval
 from arrears.scoring.unscored import Unscored
 from arrears.training.conversations import Answered, Briefing, answers
 from arrears.training.report.lines import Compared, Key, Line
@@ -33,9 +31,9 @@ class Drift(NamedTuple):
 
     kl: float
     """Of a message, mean over messages."""
-    low: float
-    high: float
-    """Ends of its 95 % interval over talks."""
+    low: float | None
+    high: float | None
+    """Ends of its 95 % interval over debtors; None of a single one."""
     token: float
     """Of a token, mean over tokens."""
     talks: int
@@ -252,7 +250,8 @@ def _of_line(
         for key in keys:
             sums.append(_of_talk(pair, line, key))
             bar.one()
-        found[place] = _drift(sums, line.run.plan.seed, place)
+        debtors = [(key.suite, key.debtor) for key in keys]
+        found[place] = _drift(sums, debtors, line.run.plan.seed, place)
     return found
 
 
@@ -273,20 +272,18 @@ def _of_talk(pair: _Pair, line: Line, key: Key) -> list[tuple[float, int]]:
 
 
 def _drift(
-    talks: Sequence[Sequence[tuple[float, int]]], seed: int, place: Sequence[str]
+    talks: Sequence[Sequence[tuple[float, int]]],
+    debtors: Sequence[Hashable],
+    seed: int,
+    place: Sequence[str],
 ) -> Drift | Unscored:
-    """The mean over messages, with an interval over talks."""
-    table = np.array(
-        [(sum(kl for kl, _ in talk), len(talk), sum(n for _, n in talk)) for talk in talks if talk],
-        dtype=np.float64,
-    )
-    if not len(table):
+    """The mean over messages, with an interval over debtors, whose talks are drawn together."""
+    messages = [
+        (kl, n, whose) for talk, whose in zip(talks, debtors, strict=True) for kl, n in talk
+    ]
+    if not messages:
         return Unscored("it has not said anything")
-    sums = table.sum(axis=0)
-    interval: Interval = bootstrap(
-        table, lambda t: t[..., :1].sum(axis=-2) / t[..., 1:2].sum(axis=-2),
-        rng_for(seed, "drift", *place, "interval"),
-    )[0]  # fmt: skip
-    return Drift(
-        *interval, float(sums[0] / sums[2]), len(table), int(sums[1]), int(sums[2])
-    )  # fmt: skip
+    kls, lengths, whose = zip(*messages, strict=True)
+    interval = mean_interval(kls, rng_for(seed, "drift", *place, "interval"), clusters=whose)
+    said, tokens = sum(map(bool, talks)), sum(lengths)
+    return Drift(interval.value, *interval.ends, sum(kls) / tokens, said, len(messages), tokens)

@@ -110,11 +110,18 @@ def _plot(section: Section, before: str, drifts: Drifts) -> str:
         found = drifts[versus.name, section.suite, section.seat]
         reward = versus.main.changes["reward"].after
         if isinstance(found, Drift) and reward is not None:
-            points.append(Point(versus.name, found.kl, reward, found.low, found.high))
+            points.append(Point(versus.name, found.kl, reward, *_ends(found)))
     first = section.versus[0].main.changes["reward"].before
     if not points or first is None:
         return ""
     return reward_against_distance([Point(before, 0.0, first, 0.0, 0.0), *points])
+
+
+def _ends(drift: Drift) -> tuple[float, float]:
+    """Where a line of the plot begins and ends: nowhere else than the point without an interval."""
+    if drift.low is None or drift.high is None:
+        return drift.kl, drift.kl
+    return drift.low, drift.high
 
 
 def _facts(compared: Compared) -> Iterator[list[tuple[str, str]]]:

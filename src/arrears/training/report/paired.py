@@ -6,18 +6,23 @@ and so has an index that is made from means.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from arrears.scoring.dcn import means
-from arrears.scoring.statistics import RESAMPLES, Floats, bootstrap, holm
+from arrears.scoring.statistics import (
+    RESAMPLES,
+    SIGNIFICANT,
+    Floats,
+    bootstrap,
+    holm,
+    sign_flip,
+)
 
 Derive = Callable[[Floats], Floats]
 """From the means of the columns, (…, k), to what is compared, (…, m)."""
 Verdict = Literal["better", "worse", "other", "same", ""]
-_BLOCK: Final = 100
-_EQUAL: Final = 1e-9
 
 
 class Change(NamedTuple):
@@ -42,11 +47,19 @@ class Change(NamedTuple):
         """Whether the interval leaves out zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
+    @property
+    def significant(self) -> bool:
+        """Whether the test still finds it after Holm: what is bold in every table."""
+        return self.p_adjusted is not None and self.p_adjusted < SIGNIFICANT
+
     def verdict(self, better: int) -> Verdict:
-        """What it is, where more (1), less (−1) or neither (0) is better; "" where unscored."""
+        """What it is, where more (1), less (−1) or neither (0) is better; "" where unscored.
+
+        `same` before `adjusted` has corrected it for all that was tested with it.
+        """
         if self.difference is None:
             return ""
-        if not self.clear:
+        if not self.significant:
             return "same"
         return "other" if not better else "better" if self.difference * better > 0 else "worse"
 
@@ -59,12 +72,14 @@ def changes(
     derive: Derive = lambda of: of,
     repeats: int = 1,
     resamples: int = RESAMPLES,
+    comparisons: int = 1,
 ) -> list[Change]:
     """Every column's change, or every figure's that is derived from the columns' means.
 
     `before` and `after`: (debtors × repeats, k), a debtor's talks in a row and at the same places
     in both; NaN is unscored and left out of its mean. `scored` is left to whoever knows the
-    columns. ValueError for tables of two shapes, or without rows.
+    columns. `comparisons` are all that Holm will correct for, as in `sign_flip`. ValueError for
+    tables of two shapes, or without rows.
     """
     if before.shape != after.shape:
         raise ValueError(f"tables of {before.shape} and {after.shape} are no pairs")
@@ -77,16 +92,14 @@ def changes(
 
     found = bootstrap(np.concatenate([before, after], axis=1), three, rng, resamples, repeats)
     m = len(found) // 3
-    ps = _sign_flip(_shares(before, after, derive, repeats), rng, resamples)
-    # Whoever draws from one debtor draws the same each time; that is no certainty.
-    alone = len(before) == repeats
+    ps = sign_flip(_shares(before, after, derive, repeats), rng, resamples, comparisons)
     return [
         Change(
             _known(first.value),
             _known(second.value),
             _known(gap.value),
-            None if alone else _known(gap.low),
-            None if alone else _known(gap.high),
+            _known(gap.low),
+            _known(gap.high),
             _known(p),
         )
         for first, second, gap, p in zip(
@@ -118,18 +131,6 @@ def _shares(before: Floats, after: Floats, derive: Derive, repeats: int) -> Floa
         left = (n - 1) * derive(without) if n > 1 else 0.0
         sides.append(np.atleast_2d(n * derive(whole) - left))
     return np.asarray(sides[1] - sides[0])
-
-
-def _sign_flip(shares: Floats, rng: np.random.Generator, resamples: int) -> list[float]:
-    """Two-sided p of each column's mean being other than 0; NaN where a share is."""
-    n = len(shares)
-    observed = np.abs(shares.mean(axis=0))
-    beyond = np.zeros(shares.shape[1])
-    for start in range(0, resamples, _BLOCK):
-        signs = rng.integers(0, 2, (min(_BLOCK, resamples - start), n)) * 2.0 - 1.0
-        beyond += (np.abs(signs @ shares) / n >= observed - _EQUAL).sum(axis=0)
-    p = (beyond + 1) / (resamples + 1)
-    return [float(x) for x in np.where(np.isnan(observed), np.nan, p)]
 
 
 def _totals(table: Floats, repeats: int) -> tuple[Floats, Floats]:

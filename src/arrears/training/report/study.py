@@ -101,19 +101,21 @@ def _versus(
         own, other = dcn_columns(LEARNT), debtbench_columns()
     groups: dict[str, Columns] = {"main": own, "other": other, "given": given_columns()}
     found: dict[tuple[str, str], Group] = {}
+    kinds = _categories(first, keys)
     for line in compared.after:
         for part, columns in groups.items():
             rng = rng_for(seed, "before and after", suite, seat, part)
-            found[line.name, part] = _group(columns, first, seen[line.name], keys, rng)
-        for category in _categories(first, keys):
+            tests = len(columns.measures) * len(compared.after)
+            found[line.name, part] = _group(columns, first, seen[line.name], keys, rng, tests)
+        for category in kinds:
             rng = rng_for(seed, "before and after", suite, seat, category)
             some = [key for key in keys if first[key].row.category == category]
             columns = category_columns()
-            found[line.name, category] = _group(columns, first, seen[line.name], some, rng)
+            tests = len(columns.measures) * len(compared.after) * len(kinds)
+            found[line.name, category] = _group(columns, first, seen[line.name], some, rng, tests)
     # One correction a table: over all collectors and, where there are any, all categories.
     for part in groups:
         _correct(found, [(line.name, part) for line in compared.after])
-    kinds = _categories(first, keys)
     _correct(found, [(line.name, kind) for line in compared.after for kind in kinds])
     return tuple(
         Versus(
@@ -138,10 +140,11 @@ def _group(
     second: Mapping[Key, Seen],
     keys: Sequence[Key],
     rng: np.random.Generator,
+    tests: int,
 ) -> Group:
     before, repeats = table_of(columns, first, keys)
     after, _ = table_of(columns, second, keys)
-    found = changes(before, after, rng, derive=columns.derive, repeats=repeats)
+    found = changes(before, after, rng, derive=columns.derive, repeats=repeats, comparisons=tests)
     counts = [
         dict(zip(columns.names, (~np.isnan(table)).sum(axis=0), strict=True))
         for table in (before, after)

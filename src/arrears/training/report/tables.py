@@ -1,20 +1,19 @@
 """The comparison as tables: the same go to the terminal and to the page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
-from arrears.bench.tables import Cell, Column, Measure, Table, TableRow
+from arrears.bench.tables import Cell, Column, Mark, Measure, Table, TableRow
 from arrears.scoring.unscored import Unscored
 from arrears.training.report.drift import Drift, Place
 from arrears.training.report.paired import Change
 from arrears.training.report.study import Group, Section, Study, Versus
 
 _WORDS: Final = {"better": "better", "worse": "worse", "other": "changed", "same": "", "": ""}
-_MARKS: Final[Mapping[str, Literal["", "best", "second"]]] = {"better": "best", "worse": "second"}
+_MARKS: Final[Mapping[str, Mark]] = {"better": "better", "worse": "worse", "other": "differs"}
 _NOTE: Final = (
-    "Bold: the interval leaves out zero and the change is for the better; underlined: for the "
-    "worse. p of a sign-flip permutation over debtors, after Holm's correction over all rows of "
-    "this kind of table."
+    "Bold: p < 0.05 of a sign-flip permutation over debtors, after Holm's correction over all rows "
+    "of this kind of table. The intervals are each row's own, without a correction."
 )
 
 
@@ -78,7 +77,7 @@ def given_table(section: Section, versus: Versus, before: str) -> Table:
         "Over agreements that hold for two years: what the same debtor would still have kept, one "
         "term at a time with the other three as agreed, by the projection. “Not kept” is over all "
         "agreements: too much taken instead of too much given. The agreements are not the same "
-        "before and after; the intervals resample debtors.",
+        "before and after; the intervals resample debtors. " + _NOTE,
     )
 
 
@@ -98,9 +97,10 @@ def drift_table(section: Section, study: Study, drifts: Mapping[Place, Drift | U
             rows.append(TableRow(versus.name, [reward, *[Cell("–")] * 4]))
             missing.append(f"No KL of {versus.name}: {found.reason}.")
             continue
+        known = found.low is not None and found.high is not None
         cells = [
             Cell(f"{found.kl:.3f}"),
-            Cell(f"{found.low:.3f} … {found.high:.3f}"),
+            Cell(f"{found.low:.3f} … {found.high:.3f}" if known else "–"),
             Cell(f"{found.token:.4f}"),
             Cell(f"{found.talks:,} / {found.messages:,} / {found.tokens:,}"),
         ]
@@ -112,7 +112,7 @@ def drift_table(section: Section, study: Study, drifts: Mapping[Place, Drift | U
         [
             Column("reward", "mean foresight reward", 1),
             Column("KL, nats", "of a message, mean over messages, at the later model's states"),
-            Column("95 % interval", "over talks"),
+            Column("95 % interval", "over debtors"),
             Column("KL a token", "mean over the tokens of its messages"),
             Column("talks / messages / tokens", "that were looked at"),
         ],
@@ -168,7 +168,7 @@ def _table(
             Column("difference", "after less before"),
             Column("95 % interval", "of the difference, over debtors"),
             Column("p (Holm)", "of no difference"),
-            Column("change", "for better or worse, where the interval leaves out zero"),
+            Column("change", "for better or worse, where p < 0.05 after Holm"),
             Column(counted, f"{counted} before / after"),
         ],
         rows,

@@ -20,7 +20,6 @@ _GIVEN: Final = {
     "months": "months without need, over agreements that hold,",
     "ruin": "the share of agreements that the debtor cannot keep",
 }
-_SURE: Final = 0.05
 _FORM: Final = {"format": "the share of talks without an unreadable message of the collector"}
 
 
@@ -37,7 +36,8 @@ def who(study: Study) -> str:
     """What was compared with what."""
     compared = study.compared
     after = ", ".join(line.name for line in compared.after)
-    people = sum(len({key.debtor for key in s.keys}) for s in study.sections)
+    # Before two debtors' seats a debtor is still one.
+    people = len({(key.suite, key.debtor) for s in study.sections for key in s.keys})
     talks = sum(len(s.keys) for s in study.sections)
     times = f", {talks:,} talks each" if talks != people else ""
     first, second = study.weights.agreement, study.weights.experience
@@ -54,13 +54,15 @@ def findings(study: Study, drifts: Mapping[Place, Drift | Unscored]) -> list[str
         where = _place(study, section, versus)
         if all(versus.given.changes["ruin"].scored):
             found += [f"{where}{_clauses(versus.given, {k: v})}." for k, v in _GIVEN.items()]
-        if versus.main.changes["format"].clear:
+        if versus.main.changes["format"].significant:
             found.append(f"{where}{_clauses(versus.main, _FORM)}.")
         drift = drifts[versus.name, section.suite, section.seat]
         if isinstance(drift, Drift):
+            known = drift.low is not None and drift.high is not None
+            sure = f" ({drift.low:.2f} to {drift.high:.2f})" if known else ""
             found.append(
                 f"On {section.title}, {versus.name} has moved {drift.kl:.2f} nats a message from "
-                f"{study.compared.before.name} ({drift.low:.2f} to {drift.high:.2f})."
+                f"{study.compared.before.name}{sure}."
             )
     return found
 
@@ -68,13 +70,13 @@ def findings(study: Study, drifts: Mapping[Place, Drift | Unscored]) -> list[str
 def moved(name: str, measure: Measure, change: Change) -> str:
     """One figure's change as a clause.
 
-    It rose or fell only where the interval leaves out zero and the permutation, which fewer than
-    six debtors cannot convince, agrees.
+    It rose or fell only where it is bold in the table, that is after Holm's correction, which a
+    few debtors cannot convince, and where the interval leaves out zero too.
     """
     if change.difference is None:
         return f"{name} could not be compared"
     unit = " points" if measure.percent else ""
-    if not (change.clear and change.p is not None and change.p < _SURE):
+    if not (change.clear and change.significant):
         if change.low == change.high == 0:
             return f"{name} did not change"
         gap, ends = signed(measure, change.difference), interval(measure, change, " to ")
