@@ -7,6 +7,7 @@ import numpy as np
 from arrears.bench.people import Marks
 from arrears.bench.sheets import PAIRWISE, Sheet
 from arrears.bench.tables import Cell, Column, Table, TableRow
+from arrears.models.unanswered import REASONS, causes_text
 from arrears.rng import rng_for
 from arrears.scoring.agreement import (
     Floats,
@@ -69,8 +70,7 @@ def _given(kind: str, sheets: Sequence[Sheet]) -> Table:
             values = list(sheet.column(name).values())
             rng = rng_for(_SEED, "judges", kind, sheet.judge, name)
             cells.append(_cell(mean_interval(values, rng)) if values else Cell("–"))
-        failed = sum(bool(j.unscored) for j in sheet.judged.values())
-        cells.append(Cell(f"{len(sheet.judged) - failed:,} / {failed:,}"))
+        cells.append(_counts(sheet))
         against = f" against {sheet.against}" if sheet.against else ""
         rows.append(TableRow(f"{sheet.judge}{against}", cells))
     note = (
@@ -86,6 +86,14 @@ def _given(kind: str, sheets: Sequence[Sheet]) -> Table:
         rows,
         note,
     )
+
+
+def _counts(sheet: Sheet) -> Cell:
+    """How many were scored, and how many not, by who failed."""
+    missing = len(sheet.judged) - sheet.scored
+    causes = causes_text(sheet.unscored)
+    text = f"{sheet.scored:,} / {missing:,}" + (f" ({causes})" if causes else "")
+    return Cell(text, hint="; ".join(f"{cause}: {REASONS[cause]}" for cause in sheet.unscored))
 
 
 def _among(columns: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Table:

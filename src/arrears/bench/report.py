@@ -17,7 +17,7 @@ from arrears.bench.plan import Plan
 from arrears.bench.players import players_table
 from arrears.bench.run_tables import cost_table, repeats_table
 from arrears.bench.sections import Section, section, summaries_of, tables_of
-from arrears.bench.sheets import read_sheets
+from arrears.bench.sheets import sheets_of
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import DCN, DEBTBENCH, Table
 from arrears.bench.transcripts import Candidate, Talk, choose, lay_out
@@ -116,7 +116,7 @@ def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
 
 def tables_about(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """Tables about the runs themselves: players, repeats, judges, cost."""
-    sheets = [sheet for run in runs for sheet in read_sheets(run.path)]
+    sheets = [sheet for run in runs for sheet in sheets_of(run)]
     for suite, lines in lines_of(runs).items():
         yield from filter(
             None, (players_table(suite, lines, sheets), repeats_table(suite, lines, sheets))
