@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
+from arrears.cli.unanswered import Outcome, failures_text, refuse_unanswered, retry_option
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from arrears.models.unanswered import Unanswered
 
 _EMBEDDINGS = "minilm (English), tfidf, hf/PATH, or two of them joined by +."
 _SEED = click.option("--seed", type=int, default=1, show_default=True)
@@ -44,9 +50,12 @@ def strategies() -> None:
 @_SEED
 @_LANG
 @model_options
+@retry_option
+@fail_option
 def mine(
     dialogues: Path, out: Path, seat: str, model: str | None, embed: str, reduce: str, dims: int,
     min_cluster: int | None, seed: int, lang: Language, settings: Settings,
+    retry_errors: bool, most_failed: float,
 ) -> None:  # fmt: skip
     """A draft of a taxonomy from conversations, from which personal data is taken out first.
 
@@ -64,14 +73,15 @@ def mine(
 
     check_embedding(embed)
     extra("sklearn")
+    conversations = read_conversations(dialogues)
     found = pipeline.mine(
-        read_conversations(dialogues),
+        conversations,
         out,
         [s for s in SEATS if seat in (s, "both")],
         embedder(embed),
         clusters.Settings(reduce, dims, min_cluster),  # type: ignore[arg-type]
         seed,
-        Clerk(model, lang, settings, seed) if model else None,
+        Clerk(model, lang, settings, seed, retry_errors) if model else None,
         RunProgress,
     )
     _say_scrubbed(found.scrubbed)
@@ -89,6 +99,7 @@ def mine(
                 wish += "  drop?" if entry.drop else ""
                 click.echo(f"  {entry.size:>6,}  {entry.key}{wish}")
     click.echo(f"{out}: now `arrears strategies review {out}`")
+    _refuse(model, len(conversations), found.failures, most_failed)
 
 
 @strategies.command()
@@ -136,9 +147,11 @@ def review(taxonomy: Path, decisions: tuple[str, ...]) -> None:
 @_SEED
 @_LANG
 @model_options
+@retry_option
+@fail_option
 def label(
     taxonomy: Path, dialogues: Path, out: Path, train: Path | None, model: str | None, embed: str,
-    seed: int, lang: Language, settings: Settings,
+    seed: int, lang: Language, settings: Settings, retry_errors: bool, most_failed: float,
 ) -> None:  # fmt: skip
     """Give every utterance the strategies that it shows, each with a confidence.
 
@@ -163,9 +176,11 @@ def label(
     owed = sum(e.status == "proposed" for e in read_entries(taxonomy))
     if owed:
         click.echo(f"{owed} strategies of {taxonomy} are proposed only, not reviewed", err=True)
+    conversations = read_conversations(dialogues)
     found = label_all(
-        load_taxonomy(taxonomy), read_conversations(dialogues), out, train, embed, seed,
-        Clerk(model, lang, settings, seed) if model else None, RunProgress("conversations"),
+        load_taxonomy(taxonomy), conversations, out, train, embed, seed,
+        Clerk(model, lang, settings, seed, retry_errors) if model else None,
+        RunProgress("conversations"),
     )  # fmt: skip
     _say_scrubbed(found.scrubbed)
     _say_failed(found.failures)
@@ -174,6 +189,7 @@ def label(
     for key, (times, confidence) in found.counts.items():
         click.echo(f"  {times:>6,}  {key}" + (f"  (confidence {confidence:.2f})" if times else ""))
     click.echo(f"{out}: {found.labels:,} labels on {found.utterances:,} utterances")
+    _refuse(model, len(conversations), found.failures, most_failed)
 
 
 def _say_scrubbed(counts: Mapping[str, int] | None) -> None:
@@ -182,8 +198,14 @@ def _say_scrubbed(counts: Mapping[str, int] | None) -> None:
         click.echo(f"personal data taken out before: {kinds}")
 
 
-def _say_failed(failures: Mapping[str, str]) -> None:
+def _say_failed(failures: "Mapping[str, Unanswered]") -> None:
     if failures:
-        case, why = next(iter(failures.items()))
-        click.echo(f"{len(failures)} conversations have no answer; the first, {case}: {why}; "
-                   "the same command asks again", err=True)  # fmt: skip
+        told = failures_text(failures.values(), "conversations")
+        click.echo(f"no answer about {told}; they are left out", err=True)
+
+
+def _refuse(
+    model: str | None, conversations: int, failures: "Mapping[str, Unanswered]", most: float
+) -> None:
+    done = Outcome(conversations - len(failures), failures.values())
+    refuse_unanswered({model or "": done}, most, "conversations")

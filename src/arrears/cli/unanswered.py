@@ -1,13 +1,21 @@
-"""The exit code of commands that ask models for many things: how much of it may fail."""
+"""Commands that ask models for many things: how much of it may fail, and how to ask again."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
 
 from arrears.cli.failure_options import Failed, refuse_failures
 from arrears.errors import TooManyFailures
 
 if TYPE_CHECKING:
     from arrears.models.unanswered import Unanswered
+
+
+retry_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--retry-errors", is_flag=True, help="Ask again what failed before."
+)
+"""Gives a command the option; it receives `retry_errors`."""
 
 
 class Outcome(NamedTuple):
@@ -39,3 +47,11 @@ def refuse_unanswered(found: Mapping[str, Outcome], most: float, what: str) -> N
         outside = [one for one in asked if one.outside]
         failed[name] = Failed(len(outside), answered + len(asked), most_frequent(outside))
     refuse_failures(failed, most, what)
+
+
+def failures_text(failures: "Iterable[Unanswered]", what: str) -> str:
+    """What to tell of failures in one line: how many of what, by who failed, and why the most."""
+    from arrears.models.unanswered import causes_text, counted, most_frequent
+
+    found = list(failures)
+    return f"{len(found):,} {what} ({causes_text(counted(found))}): {most_frequent(found)}"

@@ -1,11 +1,13 @@
 """What the parts of a debtor's prompt are worth (DebtBench Table 4, in its design).
 
 The same debtors are played with four prompts of their seat, each a run folder of its own; then a
-judge compares each with the naive one, pair by pair, in both orders. Everything is resumed by the
-same call: runs as `bench.run`, judgements as `bench.judging`.
+judge compares each with the naive one, pair by pair, in both orders. A pair of which a dialogue or
+the judgement failed is on neither side of a comparison; it is counted beside it. Everything is
+resumed by the same call: runs as `bench.run`, judgements as `bench.judging`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import comb
@@ -22,7 +24,9 @@ from arrears.bench.stored import open_run
 from arrears.bench.tables import Cell, Column, Table, TableRow
 from arrears.models.backends import Settings, check_model
 from arrears.models.budget import read_calls
+from arrears.models.unanswered import Why, causes_text
 from arrears.rng import rng_for
+from arrears.scoring.row import Row
 from arrears.scoring.statistics import Interval, holm, mean_interval
 
 VARIANTS: Final[tuple[DebtorPrompt, ...]] = ("naive", "strategies", "profile", "both")
@@ -48,14 +52,26 @@ class Tally(NamedTuple):
     loss: int
     unscored: int
     """Pairs that the judge could not be brought to compare, or in which nobody spoke."""
+    causes: Mapping[Why, int]
+    """Those by who failed."""
     preference: Interval | None
     """Mean score of the variant, 0 … 1, with a bootstrap over debtors; None without a pair."""
-    p: float
-    """Two-sided sign test of wins against losses, ties left out."""
+    p: float | None
+    """Two-sided sign test of wins against losses, ties left out; None without a pair."""
 
 
 Tallies = Mapping[DebtorPrompt, Mapping[str, Tally]]
 """By variant (without the naive one) and measure."""
+
+
+class Ablated(NamedTuple):
+    """What came of the four prompts."""
+
+    tallies: Tallies
+    rows: Mapping[DebtorPrompt, Sequence[Row]]
+    """The dialogues of each prompt, those that failed among them."""
+    sheets: Mapping[DebtorPrompt, Sheet]
+    """The judgements of each prompt against the naive one."""
 
 
 Watch = Callable[[str], AbstractContextManager[Progress]]
@@ -73,22 +89,29 @@ def ablate(
     judge: str,
     settings: Settings,
     *,
+    retry_errors: bool = False,
     watch: Watch = _unwatched,
-) -> Tallies:
+) -> Ablated:
     """Play what is owed, judge what is owed, and count.
 
     `plans` differ in their `debtor_prompt` alone. `settings.max_cost` bounds all folders together.
+    `retry_errors` plays and judges again what failed before.
     `watch` is opened for each step in turn, with words for it, and told how far that has come.
     Errors as `run` and `judge_run`.
     """
     check_model(judge, settings)
     folders = {variant: out / variant for variant in VARIANTS}
+    rows: dict[DebtorPrompt, Sequence[Row]] = {}
     for variant, folder in folders.items():
         mine = _left(settings, folder, folders)
         with watch(f"{variant}: dialogues") as progress:
-            run(plans[variant], populations, folder, settings=mine, progress=progress)
+            rows[variant] = run(
+                plans[variant], populations, folder,
+                settings=mine, retry_errors=retry_errors, progress=progress,
+            ).rows  # fmt: skip
     baseline = open_run(folders[BASELINE])
     found: dict[DebtorPrompt, dict[str, Tally]] = {}
+    given: dict[DebtorPrompt, Sheet] = {}
     for variant, folder in folders.items():
         if variant == BASELINE:
             continue
@@ -101,12 +124,14 @@ def ablate(
                 _left(settings, folder, folders),
                 language=plan.lang,
                 against=baseline,
+                retry_errors=retry_errors,
                 progress=progress,
             )
         against = str(baseline.path)
         (sheet,) = [s for s in sheets if s.kind == PAIRWISE and s.against == against]
+        given[variant] = sheet
         found[variant] = {name: tally(sheet, name, plan.seed) for name in MEASURES}
-    return found
+    return Ablated(found, rows, given)
 
 
 def _left(settings: Settings, folder: Path, all_of: Mapping[DebtorPrompt, Path]) -> Settings:
@@ -128,8 +153,9 @@ def tally(sheet: Sheet, measure: str, seed: int) -> Tally:
         len(scores) - win - loss,
         loss,
         len(sheet.judged) - len(scores),
+        sheet.unscored,
         mean_interval(scores, rng) if scores else None,
-        sign_test(win, loss),
+        sign_test(win, loss) if scores else None,
     )
 
 
@@ -151,14 +177,19 @@ def ablation_table(found: Tallies, judge: str) -> Table:
             Column("preferred", "mean score, 0 … 1, with 95 % interval over debtors"),
             Column("p", "sign test of wins against losses, after Holm"),
         ]
+    heads.append(Column("not compared", "pairs that failed, by cause; they are on neither side"))
     tallies = [t for by_measure in found.values() for t in by_measure.values()]
-    adjusted = iter(holm([t.p for t in tallies]))
+    # A prompt of which nothing could be compared makes no test of the others any stricter.
+    adjusted = iter(holm([t.p for t in tallies if t.p is not None]))
     rows = [
         TableRow(_TITLES[BASELINE], [Cell("–") for _ in heads]),
         *(
             TableRow(
                 _TITLES[variant],
-                [cell for t in by_measure.values() for cell in _cells(t, next(adjusted))],
+                [
+                    *(cell for t in by_measure.values() for cell in _cells(t, adjusted)),
+                    _not_compared(by_measure),
+                ],
             )
             for variant, by_measure in found.items()
         ),
@@ -176,10 +207,18 @@ def ablation_table(found: Tallies, judge: str) -> Table:
     )
 
 
-def _cells(found: Tally, p: float) -> Sequence[Cell]:
+def _not_compared(by_measure: Mapping[str, Tally]) -> Cell:
+    # The judge is asked for all measures at once, so they lack the same pairs.
+    found = next(iter(by_measure.values()))
+    causes = causes_text(Counter(found.causes))
+    return Cell(f"{found.unscored:,}" + (f" ({causes})" if causes else ""))
+
+
+def _cells(found: Tally, adjusted: Iterator[float]) -> Sequence[Cell]:
     mean = found.preference
     preferred = Cell("–")
     if mean is not None:
         preferred = Cell(f"{mean.value:.2f}", f"{mean.low:.2f}…{mean.high:.2f}")
     counts = [Cell(f"{n:,}") for n in (found.win, found.tie, found.loss)]
-    return [*counts, preferred, Cell(f"{p:.3g}")]
+    p = Cell("–") if found.p is None else Cell(f"{next(adjusted):.3g}")
+    return [*counts, preferred, p]
