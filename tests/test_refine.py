@@ -173,11 +173,24 @@ def test_a_killed_refinement_goes_on_where_it_stopped(five: Path, tmp_path: Path
 def test_a_judge_that_cannot_be_read_leaves_the_persona_and_says_so(
     five: Path, tmp_path: Path
 ) -> None:
+    """One that cannot be read at all has refined nobody."""
     out = tmp_path / "r.jsonl"
+
+    def now_and_then(request: Mapping[str, Any]) -> str:
+        return json.dumps(FINE) if "anger 5" in request["messages"][1]["content"] else "Hm."
+
     with Stub(canned) as stub:
-        found = refined(five, out, stub.spec("judge"))
-    assert found == read_debtors(five)
-    assert all("no readable JSON" in row["failure"] for row in rounds(out))
+        line = ("debtors", "refine", str(five), "--judge", stub.spec("judge"), "--out", str(out))
+        for mind, code, count in ((canned, 1, 5), (now_and_then, 0, 4)):
+            stub.mind = mind
+            done = arrears(*line, "--retry-errors", *QUICK)
+            assert done.returncode == code, done.stderr
+            assert read_debtors(out) == read_debtors(five)
+            given_up = [row for row in rounds(out) if row["failure"]]
+            assert len(given_up) == count
+            assert all(row["failed"]["cause"] == "malformed" for row in given_up)
+            assert all("no readable JSON" in row["failure"] for row in given_up)
+            assert f"given up {count} personas ({count} malformed)" in done.stderr
 
 
 @pytest.mark.parametrize(

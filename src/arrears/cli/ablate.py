@@ -82,7 +82,9 @@ def ablate(
     else:
         print_table(with_intervals(ablation.ablation_table(found.tallies, judge)))
     played = {
-        f"{variant}, {debtor_seat}": Failed(sum(row.failure is not None for row in rows), len(rows))
+        f"{variant}, {debtor_seat}": Failed(
+            sum(row.failure is not None for row in rows), len(rows), found.details.get(variant, "")
+        )
         for variant, rows in found.rows.items()
     }
     refuse_failures(played, most_failed)

@@ -70,6 +70,8 @@ class Ablated(NamedTuple):
     tallies: Tallies
     rows: Mapping[DebtorPrompt, Sequence[Row]]
     """The dialogues of each prompt, those that failed among them."""
+    details: Mapping[DebtorPrompt, str]
+    """Why the first of those that failed did, where any has."""
     sheets: Mapping[DebtorPrompt, Sheet]
     """The judgements of each prompt against the naive one."""
 
@@ -102,6 +104,7 @@ def ablate(
     check_model(judge, settings)
     folders = {variant: out / variant for variant in VARIANTS}
     rows: dict[DebtorPrompt, Sequence[Row]] = {}
+    details: dict[DebtorPrompt, str] = {}
     for variant, folder in folders.items():
         mine = _left(settings, folder, folders)
         with watch(f"{variant}: dialogues") as progress:
@@ -109,6 +112,10 @@ def ablate(
                 plans[variant], populations, folder,
                 settings=mine, retry_errors=retry_errors, progress=progress,
             ).rows  # fmt: skip
+        for row in rows[variant]:
+            if row.failure is not None:
+                details[variant] = open_run(folder).dialogue(row.case).detail
+                break
     baseline = open_run(folders[BASELINE])
     found: dict[DebtorPrompt, dict[str, Tally]] = {}
     given: dict[DebtorPrompt, Sheet] = {}
@@ -131,7 +138,7 @@ def ablate(
         (sheet,) = [s for s in sheets if s.kind == PAIRWISE and s.against == against]
         given[variant] = sheet
         found[variant] = {name: tally(sheet, name, plan.seed) for name in MEASURES}
-    return Ablated(found, rows, given)
+    return Ablated(found, rows, details, given)
 
 
 def _left(settings: Settings, folder: Path, all_of: Mapping[DebtorPrompt, Path]) -> Settings:
@@ -194,7 +201,6 @@ def ablation_table(found: Tallies, judge: str) -> Table:
             for variant, by_measure in found.items()
         ),
     ]
-    missing = max((t.unscored for t in tallies), default=0)
     return Table(
         "Prompts of the debtor",
         f"Prompts of the debtor's seat against the naive one, judged by {judge} in both orders",
@@ -202,8 +208,8 @@ def ablation_table(found: Tallies, judge: str) -> Table:
         heads,
         rows,
         "Win: more than ½ over the two orders; a leaning (¾) is one. Tie: exactly ½, also where "
-        "the judge preferred the same place twice."
-        + (f" Up to {missing} pairs of a prompt could not be compared." if missing else ""),
+        "the judge preferred the same place twice. A pair of which a dialogue or the comparison "
+        "failed is on neither side; it is counted beside.",
     )
 
 

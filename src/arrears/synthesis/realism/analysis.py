@@ -127,7 +127,7 @@ def figures_of(found: Analysis, seed: int = 1) -> list[Figure]:
 
 
 def notes_of(found: Analysis) -> list[str]:
-    """What is missing in the records, in sentences."""
+    """What is missing in the records and among the talks, in sentences."""
     notes = []
     for name, people in found.populations.items():
         there = population.personas(people)
@@ -141,8 +141,8 @@ def notes_of(found: Analysis) -> list[str]:
     for name, count in found.failed.items():
         if count:
             notes.append(
-                f"{name}: {count:,} of {count + len(found.talks[name]):,} dialogues ended as error, "
-                "from outside the negotiation; they are in none of the figures."
+                f"{name}: {count:,} of {count + len(found.talks[name]):,} dialogues ended as "
+                "error, from outside the negotiation; they are in none of the figures."
             )
     return notes
 
