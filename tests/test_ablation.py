@@ -21,6 +21,7 @@ from arrears.debtors.suites import load_suite
 from arrears.dialogue.parser import parse_message
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
+from arrears.models.unanswered import Unanswered
 from arrears.prompts.library import LANGUAGES, Language, prompt
 from arrears.strategies import strategies
 from arrears.synthesis.realism.ablation import _left, ablation_table, sign_test, tally
@@ -308,7 +309,8 @@ def test_a_tally_by_hand_and_its_table() -> None:
         str(i): Judged(str(i), {"human_likeness": s, "realism": 0.5}, "", "r")
         for i, s in enumerate(scores)
     }
-    judged["x"] = Judged("x", {}, "the judge failed", "")
+    why = Unanswered(cause="provider", seat="judge", reason="the judge failed")
+    judged["x"] = Judged("x", {}, "the judge failed", "", why)
     sheet = Sheet("pairwise", "j", "naive", judged)
     found = {name: tally(sheet, name, {}) for name in ("human_likeness", "realism")}
     human = found["human_likeness"]
@@ -319,9 +321,9 @@ def test_a_tally_by_hand_and_its_table() -> None:
     table = ablation_table({"profile": found}, "j")
     assert [cell.text for cell in table.rows[1].cells[:3]] == ["3", "1", "2"]
     assert [cell.text for cell in table.rows[1].cells[5:8]] == ["0", "6", "0"]
-    assert "1 pairs" in table.note
+    assert table.rows[1].cells[-1].text == "1 (1 provider)"
     nothing = tally(sheet._replace(judged={"x": judged["x"]}), "realism", {})
-    assert (nothing.preference, nothing.p, nothing.unscored) == (None, 1.0, 1)
+    assert (nothing.preference, nothing.p, nothing.unscored) == (None, None, 1)
 
 
 def test_the_money_is_that_of_all_folders_together(tmp_path: Path) -> None:

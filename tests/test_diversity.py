@@ -1,5 +1,6 @@
 """How varied talks are: known values by hand, sizes that compare, and who pushes back."""
 
+import json
 from collections.abc import Mapping, Sequence
 from math import log2
 from pathlib import Path
@@ -17,9 +18,10 @@ from arrears.rng import rng_for
 from arrears.strategies import Seat
 from arrears.synthesis.realism import conduct, uniformity
 from arrears.synthesis.realism.diversity import diversity, diversity_tables
-from arrears.synthesis.realism.talks import Said, Talk, from_dialogue, read_talks
+from arrears.synthesis.realism.talks import Said, Talk, failed_in, from_dialogue, read_talks
 from arrears.synthesis.realism.words import count, ngrams, tokens
 from arrears.terms import Mandate
+from tests.commands import arrears
 
 
 @pytest.fixture
@@ -257,6 +259,25 @@ def test_a_torn_last_line_of_a_run_is_passed_over_and_a_broken_one_is_not(
     silent.write_bytes(as_line(dialogue()))
     with pytest.raises(BrokenFile, match="in which anybody spoke"):
         read_talks(silent)
+
+
+def test_dialogues_that_failed_from_outside_are_in_no_figure_and_are_counted(
+    played: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (played / "dialogues.jsonl").open()][:5]
+    for row in rows[:2]:
+        row |= {"ending": "error", "terms": None, "detail": "debtor: ModelError: 502"}
+    file = tmp_path / "run.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [t.id for t in read_talks(file)] == [row["case"] for row in rows[2:]]
+    assert failed_in(file) == 2
+    assert failed_in(played) == 0
+    done = arrears("debtors", "analyse", "dcn", "--dialogues", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "run: 2 of 5 dialogues ended as error" in done.stdout
+    file.write_text(json.dumps(rows[0]) + "\n")
+    with pytest.raises(BrokenFile, match="anybody spoke; 1 dialogues in it ended as error"):
+        read_talks(file)
 
 
 def test_the_same_talks_give_the_same_figures_whatever_stands_beside_them(played: Path) -> None:

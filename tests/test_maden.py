@@ -22,7 +22,7 @@ from arrears.dialogue.acts import NON, Act, act
 from arrears.dialogue.ledger import Ledger
 from arrears.dialogue.record import Turn
 from arrears.dialogue.views import CollectorView, Heard
-from arrears.errors import ModelError
+from arrears.errors import ModelError, UnreadableAnswer
 from arrears.models.chat import Completion, Message, Sampling
 from arrears.models.usage import Usage
 from arrears.rng import rng_for
@@ -59,7 +59,7 @@ GREETS_BACK = ("debtor", "Who is calling?", (NON,))
 class Recorder:
     """A planner, a judge and a speaker that write down when they are asked."""
 
-    def __init__(self, review: Review | None = None, fails: bool = False) -> None:
+    def __init__(self, review: Review | None = None, fails: ModelError | None = None) -> None:
         self.calls: list[str] = []
         self.review_of = review or Review("fine", True)
         self.fails = fails
@@ -67,14 +67,14 @@ class Recorder:
 
     async def plan(self, view: CollectorView) -> OutcomeSpace:
         self.calls.append("plan")
-        if self.fails:
-            raise ModelError("no answer")
+        if self.fails is not None:
+            raise self.fails
         return SPACE
 
     async def review(self, view: CollectorView, draft: Turn) -> Review:
         self.calls.append("review")
-        if self.fails:
-            raise ModelError("no answer")
+        if self.fails is not None:
+            raise self.fails
         return self.review_of
 
     async def draft(self, view: CollectorView, space: OutcomeSpace | None) -> Turn:
@@ -128,13 +128,21 @@ def test_what_the_judge_turns_down_is_written_again_and_the_draft_is_kept() -> N
     assert turn.notes[2].text == "[ask(disc_ratio=20%)] A draft."
 
 
-def test_a_planner_or_judge_that_fails_is_noted_and_the_talk_goes_on() -> None:
-    who = Recorder(fails=True)
+def test_a_planner_or_judge_that_cannot_be_read_is_noted_and_the_talk_goes_on() -> None:
+    who = Recorder(fails=UnreadableAnswer("no answer"))
     turn = reply(Team(who, who, who, "en"), view(GREETED, TOLD))
     assert turn.dialogue == "A draft."
     assert [note.text for note in turn.notes] == [
         "(no plan: no answer)", "(no review: no answer)",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["planner", "judge"])
+def test_without_its_planner_or_judge_it_would_be_another_method(part: str) -> None:
+    sound, gone = Recorder(), Recorder(fails=ModelError("502 Bad Gateway"))
+    planner, judge = (gone, sound) if part == "planner" else (sound, gone)
+    with pytest.raises(ModelError, match="502"):
+        reply(Team(sound, planner, judge, "en"), view(GREETED, TOLD))
 
 
 @pytest.mark.parametrize(

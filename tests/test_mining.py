@@ -229,9 +229,17 @@ def test_a_model_that_answers_nothing_is_told_and_some_failures_are_kept(tmp_pat
         with pytest.raises(ModelError, match="answered none of 4 questions"):
             extract_pairs(clerk, talks, store, lambda done, total: None)
         stub.mind = some
+        before = len(stub.requests)
+        with pytest.raises(ModelError, match="answered none of 4 questions"):
+            extract_pairs(clerk, talks, store, lambda done, total: None)
+        assert len(stub.requests) == before, "what failed is not asked again unasked"
+        clerk = clerk._replace(retry_errors=True)
         found = extract_pairs(clerk, talks, store, lambda done, total: None)
         assert [p.conversation for p in found.found] == ["0", "2"]
-        assert set(found.failures) == {"1", "3"}
+        assert {name: why.cause for name, why in found.failures.items()} == {
+            "1": "malformed",
+            "3": "malformed",
+        }
         before = len(stub.requests)
         again = extract_pairs(clerk, talks, store, lambda done, total: None)
         assert again.found == found.found

@@ -14,8 +14,9 @@ import pytest
 from arrears.debtors.record import EMOTIONS, Debtor
 from arrears.debtors.store import read_debtors, write_debtors
 from arrears.debtors.suites import load_suite
+from arrears.models.unanswered import Unanswered
 from arrears.synthesis.personas.attributes import attributes, reader
-from arrears.synthesis.personas.draft import Draft, draft_of, read_drafts
+from arrears.synthesis.personas.draft import Draft, draft_of, read_drafts, write_drafts
 from arrears.synthesis.personas.population import fill_from_population
 from benchmarks.personas import recovered
 from tests import stub_readers
@@ -23,7 +24,7 @@ from tests.commands import arrears
 from tests.stub_server import Faults, Stub
 
 TALKS = 50
-QUICK = ("--retry-wait", "0", "--timeout", "5")
+QUICK = ("--retry-wait", "0")
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,9 @@ def test_an_answer_that_is_invented_is_asked_for_again_and_then_left_unknown(
     assert "was not said by the customer" in asked[-1]["messages"][-1]["content"]
     for draft in found:
         assert draft.mbti is None
-        assert "was not said" in draft.failures["mbti"]
+        assert "was not said" in draft.failures["mbti"].reason
+        assert draft.failures["mbti"].cause == "malformed", "which is the model's own failing"
+        assert not draft.incomplete
 
 
 @pytest.mark.parametrize(
@@ -221,9 +224,58 @@ def test_enriching_a_record_gives_a_persona_that_any_seat_can_play(tmp_path: Pat
     assert played.returncode == 0, played.stderr
 
 
-def test_drafts_get_the_accounts_of_records(drafts: tuple[Draft, ...], tmp_path: Path) -> None:
-    from arrears.synthesis.personas.draft import write_drafts
+def test_what_a_model_was_never_heard_about_is_not_filled_in(tmp_path: Path) -> None:
+    """It is not the same as what a conversation does not show; nor as what a model got wrong."""
+    gone = Unanswered(cause="provider", seat="model", error="ModelError", reason="502 Bad Gateway")
+    wrong = Unanswered(cause="malformed", seat="model", reason="no readable JSON")
+    drafts = [
+        Draft(id="a#1", failures={"mbti": gone, "style": gone}),
+        Draft(id="a#2", failures={"mbti": wrong}),
+        Draft(id="a#3"),
+    ]
+    write_drafts(tmp_path / "d.jsonl", drafts)
+    assert read_drafts(tmp_path / "d.jsonl") == tuple(drafts)
+    assert [draft.incomplete for draft in drafts] == [("mbti", "style"), (), ()]
+    line = ("debtors", "enrich", str(tmp_path / "d.jsonl"), "--out", str(tmp_path / "p.jsonl"))
+    done = arrears(*line)
+    assert done.returncode == 1
+    assert "left out 1 drafts (1 provider): 2 of its questions failed in extract" in done.stderr
+    found = read_debtors(tmp_path / "p.jsonl")
+    assert [person.id for person in found] == ["a#2", "a#3"]
+    write_drafts(tmp_path / "d.jsonl", [Draft(id="a#1"), *drafts[1:]])
+    assert arrears(*line).returncode == 0
+    assert read_debtors(tmp_path / "p.jsonl")[1:] == found, "the others are who they were"
+    old = '{"kind": "draft", "id": "x", "failures": {"mbti": "Connection timeout"}}'
+    (tmp_path / "d.jsonl").write_text(old + "\n")
+    (read,) = read_drafts(tmp_path / "d.jsonl")
+    assert (read.failures["mbti"].cause, read.incomplete) == ("unknown", ())
+    assert arrears(*line).returncode == 0, "an older draft does not tell, and is taken as before"
 
+
+def test_a_model_s_failure_about_one_draft_leaves_out_that_one(tmp_path: Path) -> None:
+    """Whatever is in its id."""
+
+    def about_one(request: Mapping[str, Any]) -> str:
+        old = "age: 77" in request["messages"][1]["content"]
+        return "Hm." if old else stub_readers.inventor(request)
+
+    people = load_suite("dcn")[:3]
+    drafts = [
+        draft_of(person).model_copy(update={"id": f"x#{n}"}) for n, person in enumerate(people)
+    ]
+    old = drafts[1].background
+    assert old is not None
+    drafts[1] = drafts[1].model_copy(update={"background": old.model_copy(update={"age": 77})})
+    write_drafts(tmp_path / "d.jsonl", drafts)
+    with Stub(about_one) as stub:
+        done = arrears("debtors", "enrich", str(tmp_path / "d.jsonl"), "--model", stub.spec("m"),
+                       "--out", str(tmp_path / "p.jsonl"), *QUICK)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "left out 1 drafts (1 malformed)" in done.stderr
+    assert [person.id for person in read_debtors(tmp_path / "p.jsonl")] == ["x#0", "x#2"]
+
+
+def test_drafts_get_the_accounts_of_records(drafts: tuple[Draft, ...], tmp_path: Path) -> None:
     write_drafts(tmp_path / "d.jsonl", drafts[:20])
     records = load_suite("dcn")[:30]
     write_debtors(tmp_path / "r.jsonl", records)

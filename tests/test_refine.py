@@ -18,7 +18,7 @@ from tests.commands import arrears
 from tests.stub_minds import canned
 from tests.stub_server import Faults, Stub
 
-QUICK = ("--retry-wait", "0", "--timeout", "5")
+QUICK = ("--retry-wait", "0")
 PERSON = load_suite("debtbench")[0]
 FINE = {"emotion": 5, "cognition": 5, "style": 5, "changes": [], "reason": "fits"}
 
@@ -173,11 +173,50 @@ def test_a_killed_refinement_goes_on_where_it_stopped(five: Path, tmp_path: Path
 def test_a_judge_that_cannot_be_read_leaves_the_persona_and_says_so(
     five: Path, tmp_path: Path
 ) -> None:
+    """One that cannot be read at all has refined nobody."""
     out = tmp_path / "r.jsonl"
+
+    def now_and_then(request: Mapping[str, Any]) -> str:
+        return json.dumps(FINE) if "anger 5" in request["messages"][1]["content"] else "Hm."
+
     with Stub(canned) as stub:
-        found = refined(five, out, stub.spec("judge"))
-    assert found == read_debtors(five)
-    assert all("no readable JSON" in row["failure"] for row in rounds(out))
+        line = ("debtors", "refine", str(five), "--judge", stub.spec("judge"), "--out", str(out))
+        for mind, code, count in ((canned, 1, 5), (now_and_then, 0, 4)):
+            stub.mind = mind
+            done = arrears(*line, "--retry-errors", *QUICK)
+            assert done.returncode == code, done.stderr
+            assert read_debtors(out) == read_debtors(five)
+            given_up = [row for row in rounds(out) if row["failure"]]
+            assert len(given_up) == count
+            assert all(row["failed"]["cause"] == "malformed" for row in given_up)
+            assert all("no readable JSON" in row["failure"] for row in given_up)
+            assert f"given up {count} personas ({count} malformed)" in done.stderr
+
+
+def test_a_dialogue_that_broke_off_contradicts_nothing(five: Path, tmp_path: Path) -> None:
+    """The judge is not even asked, and the persona stays who it was."""
+    out = tmp_path / "r.jsonl"
+    calls: list[str] = []
+
+    def second_fails(body: bytes) -> bool:
+        return b'"role":"assistant"' in body and b"Conversation" not in body
+
+    def mind(request: Mapping[str, Any]) -> str:
+        if stub_readers.schema_of(request) == "refine":
+            calls.append("judge")
+            return json.dumps(FINE)
+        return canned(request)
+
+    with Stub(mind, Faults(doomed=second_fails)) as stub:
+        done = arrears("debtors", "refine", str(five), "--judge", stub.spec("j"), "--debtor-seat",
+                       stub.spec("d"), "--out", str(out), *QUICK)  # fmt: skip
+    assert done.returncode == 1
+    assert not calls
+    assert "given up 5 personas (5 provider): the dialogue ended as error: debtor" in done.stderr
+    assert read_debtors(out) == read_debtors(five)
+    for row in rounds(out):
+        assert row["failed"]["seat"] == "debtor"
+        assert row["talks"][0]["turns"], "it had begun"
 
 
 @pytest.mark.parametrize(

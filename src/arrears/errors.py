@@ -57,6 +57,10 @@ class ModelError(ArrearsError):
     """A model gave no answer, with the provider's words; ends its dialogue as `error`."""
 
 
+class UnreadableAnswer(ModelError):
+    """A model answered, and what it was asked for cannot be read from it: its own failing."""
+
+
 class RunStopped(ArrearsError):
     """The whole run has to stop now. No dialogue swallows it; those on their way are owed again."""
 

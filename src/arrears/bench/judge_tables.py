@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from arrears.bench.people import Marks
-from arrears.bench.sheets import PAIRWISE, Sheet
+from arrears.bench.sheets import PAIRWISE, Judged, Sheet
 from arrears.bench.tables import Cell, Column, Table, TableRow
 from arrears.bench.unplayed import causes_told, not_played
+from arrears.models.unanswered import REASONS, causes_text, counted
 from arrears.rng import rng_for
 from arrears.scoring.agreement import (
     Floats,
@@ -122,8 +123,7 @@ def _given(kind: str, runs: Sequence[JudgedRun]) -> Table:
             units = [known[case].unit if case in known else case for case in values]
             rng = rng_for(_SEED, "judges", kind, sheet.judge, name)
             cells.append(_mean(list(values.values()), units, rng, votes=kind == PAIRWISE))
-        unscored = sum(bool(j.unscored) for j in judged.values())
-        cells.append(Cell(f"{len(judged) - unscored:,} / {unscored:,}"))
+        cells.append(_counts(judged))
         if failures:
             cells.append(not_played(run.rows))
         against = f" against {sheet.against}" if sheet.against else ""
@@ -155,6 +155,15 @@ def _mean(
     if votes:
         return _cell(share(*totals(values, units)))
     return _cell(mean_interval(values, rng, clusters=units))
+
+
+def _counts(judged: Mapping[str, Judged]) -> Cell:
+    """How many were scored, and how many not, by who failed."""
+    unscored = counted(one.failure for one in judged.values() if one.failure is not None)
+    missing = sum(bool(one.unscored) for one in judged.values())
+    causes = causes_text(unscored)
+    text = f"{len(judged) - missing:,} / {missing:,}" + (f" ({causes})" if causes else "")
+    return Cell(text, hint="; ".join(f"{cause}: {REASONS[cause]}" for cause in unscored))
 
 
 def _among(columns: Mapping[str, _Scores], units: Mapping[_Key, Hashable]) -> Table:

@@ -18,7 +18,7 @@ from arrears.bench.plan import Plan
 from arrears.bench.players import players_table
 from arrears.bench.run_tables import cost_table, repeats_table
 from arrears.bench.sections import Section, section, summaries_of, tables_of
-from arrears.bench.sheets import read_sheets
+from arrears.bench.sheets import sheets_of
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import DCN, DEBTBENCH, Table
 from arrears.bench.transcripts import Candidate, Talk, choose, lay_out
@@ -129,7 +129,7 @@ def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
 
 def tables_about(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """Tables about the runs themselves: players, repeats, judges, cost."""
-    sheets = {run.path: read_sheets(run.path) for run in runs}
+    sheets = {run.path: sheets_of(run) for run in runs}
     whose = {(row.suite, name): sheets[run.path] for run, name, row in _named(runs)}
     for suite, lines in lines_of(runs).items():
         mine = {name: whose[suite, name] for name in lines}

@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
+from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
+from arrears.cli.unanswered import Outcome, refuse_unanswered, retry_option
 from arrears.cli.writing import alone_in
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
@@ -25,6 +27,8 @@ from arrears.prompts.library import LANGUAGES, Language
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
 @model_options
+@retry_option
+@fail_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def ablate(
     debtor_seat: str,
@@ -36,6 +40,8 @@ def ablate(
     lang: Language,
     seed: int,
     settings: Settings,
+    retry_errors: bool,
+    most_failed: float,
     as_json: bool,
 ) -> None:
     """Play the same debtors with four prompts and let a judge compare.
@@ -70,11 +76,25 @@ def ablate(
         for variant in ablation.VARIANTS
     }
     alone_in(out)
-    found = ablation.ablate(plans, populations, out, judge, settings, watch=RunProgress)
+    found = ablation.ablate(
+        plans, populations, out, judge, settings, retry_errors=retry_errors, watch=RunProgress
+    )
     if as_json:
         _print_json(found, out)
-        return
-    print_table(with_intervals(ablation.ablation_table(found, judge)))
+    else:
+        print_table(with_intervals(ablation.ablation_table(found.tallies, judge)))
+    played = {
+        f"{variant}, {debtor_seat}": Failed(
+            sum(row.failure is not None for row in rows), len(rows), found.details.get(variant, "")
+        )
+        for variant, rows in found.rows.items()
+    }
+    refuse_failures(played, most_failed)
+    judged = {
+        f"{variant}, {judge}": Outcome(sheet.scored, sheet.failures)
+        for variant, sheet in found.sheets.items()
+    }
+    refuse_unanswered(judged, most_failed, "judgements")
 
 
 def _print_json(found: Any, out: Path) -> None:
@@ -85,7 +105,11 @@ def _print_json(found: Any, out: Path) -> None:
         "against": "naive",
         "prompts": {
             variant: {measure: tally._asdict() for measure, tally in by_measure.items()}
-            for variant, by_measure in found.items()
+            for variant, by_measure in found.tallies.items()
+        },
+        "failed_dialogues": {
+            variant: sum(row.failure is not None for row in rows)
+            for variant, rows in found.rows.items()
         },
     }
     sys.stdout.write(

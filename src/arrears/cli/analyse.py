@@ -43,7 +43,7 @@ def analyse(
     from arrears.synthesis.realism.analysis import document, notes_of, tables_of
     from arrears.synthesis.realism.diversity import with_intervals
     from arrears.synthesis.realism.page import write_page
-    from arrears.synthesis.realism.talks import Talk, read_talks
+    from arrears.synthesis.realism.talks import Talk, failed_in, read_talks
 
     if dialogues is None and dialogues_against is not None:
         raise UsageError("--dialogues-against needs --dialogues beside it")
@@ -51,10 +51,12 @@ def analyse(
     if against is not None:
         people[_other(_name(against), people)] = pick_debtors(against, split)
     talks: dict[str, tuple[Talk, ...]] = {}
+    failed: dict[str, int] = {}
     for path in filter(None, (dialogues, dialogues_against)):
         name = path.stem if path.is_file() else path.resolve().name
-        talks[_other(name, talks)] = read_talks(path)
-    found = measure(people, talks)
+        name = _other(name, talks)
+        talks[name], failed[name] = read_talks(path), failed_in(path)
+    found = measure(people, talks, failed=failed)
     if html is not None:
         write_page(found, html)
     if as_json:

@@ -2,14 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
+from arrears.cli.unanswered import Outcome, refuse_unanswered
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from arrears.bench.sheets import Sheet
 
 
 @click.command()
@@ -42,6 +47,7 @@ from arrears.prompts.library import LANGUAGES, Language
 @click.option("--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True)
 @model_options
 @click.option("--retry-errors", is_flag=True, help="Judge again what could not be judged.")
+@fail_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def judge(
     folder: Path,
@@ -54,6 +60,7 @@ def judge(
     temperature: float,
     settings: Settings,
     retry_errors: bool,
+    most_failed: float,
     as_json: bool,
 ) -> None:
     """Score the stored dialogues of RUN with models as judges, without playing them again.
@@ -65,7 +72,7 @@ def judge(
     from arrears.bench.judge_tables import JudgedRun, judge_tables
     from arrears.bench.judging import judge_run
     from arrears.bench.people import read_people
-    from arrears.bench.sheets import read_sheets
+    from arrears.bench.sheets import sheets_of
     from arrears.bench.stored import open_run
     from arrears.bench.terminal import RunProgress, print_table
     from arrears.scoring.judges import KINDS
@@ -77,9 +84,10 @@ def judge(
     marks = read_people(people) if people is not None else None
     run = open_run(folder)
     other = open_run(against) if against is not None else None
+    asked: list[Sheet] = []
     for name in judges:
         with RunProgress("judgements") as progress:
-            judge_run(
+            asked += judge_run(
                 run,
                 name,
                 chosen,
@@ -91,7 +99,7 @@ def judge(
                 retry_errors=retry_errors,
                 progress=progress,
             )
-    sheets = read_sheets(folder)
+    sheets = sheets_of(run)
     if not sheets:
         raise UsageError(f"{folder} holds no judgements; name a --judge")
     tables = judge_tables([JudgedRun(run.path.name, run.rows, sheets)], marks)
@@ -105,7 +113,10 @@ def judge(
                     "kind": s.kind,
                     "judge": s.judge,
                     "against": s.against,
-                    "judged": {c: {"scores": j.scores, "unscored": j.unscored}
+                    "scored": s.scored,
+                    "unscored": s.unscored,
+                    "judged": {c: {"scores": j.scores, "unscored": j.unscored,
+                                   "failure": j.failure.stored() if j.failure else None}
                                for c, j in s.judged.items()},
                 }
                 for s in sheets
@@ -113,9 +124,19 @@ def judge(
             "tables": tables,
         }  # fmt: skip
         sys.stdout.write(orjson.dumps(document, default=_plain).decode() + "\n")
-        return
-    for table in tables:
-        print_table(table)
+    else:
+        for table in tables:
+            print_table(table)
+    refuse_unanswered(
+        {_name(sheet): Outcome(sheet.scored, sheet.failures) for sheet in asked},
+        most_failed,
+        "judgements",
+    )
+
+
+def _name(sheet: "Sheet") -> str:
+    against = f" against {sheet.against}" if sheet.against else ""
+    return f"{sheet.judge}, {sheet.kind}{against}"
 
 
 def _plain(value: Any) -> Any:

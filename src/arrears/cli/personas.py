@@ -4,15 +4,20 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
+from arrears.cli.unanswered import Outcome, failures_text, refuse_unanswered, retry_option
 from arrears.cli.writing import alone_on
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from arrears.models.unanswered import Unanswered
 
 _PATH = click.Path(path_type=Path)
 _LANG = click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
@@ -29,6 +34,8 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 @_LIMIT
 @_LANG
 @model_options
+@retry_option
+@fail_option
 @_AS_JSON
 def extract(
     dialogues: Path,
@@ -38,17 +45,21 @@ def extract(
     limit: int | None,
     lang: Language,
     settings: Settings,
+    retry_errors: bool,
+    most_failed: float,
     as_json: bool,
 ) -> None:
     """Read persons out of conversations: a run, or a jsonl file of your own talks.
 
     Personal data is taken out first, always. What a conversation does not show stays unknown;
-    `enrich` fills it.
+    `enrich` fills it. What a model was not heard about stays unknown too, and its draft incomplete:
+    that is counted apart, and `enrich` leaves such a draft out.
 
     \b
     arrears debtors extract talks.jsonl --model openai/gpt-4o --max-cost 5 --out drafts.jsonl
     """
     from arrears.bench.terminal import RunProgress
+    from arrears.models.unanswered import counted
     from arrears.synthesis.asking import Clerk
     from arrears.synthesis.conversations import read_conversations
     from arrears.synthesis.personas.attributes import attributes
@@ -69,12 +80,15 @@ def extract(
             drafts = ask_reader(clean)
         else:
             store = out.with_name(f"{out.stem}.answers.jsonl")
-            drafts = ask_model(Clerk(model, lang, settings), clean, store, progress)
+            clerk = Clerk(model, lang, settings, retry_errors=retry_errors)
+            drafts = ask_model(clerk, clean, store, progress)
     write_drafts(out, drafts)
     removed: Counter[str] = Counter()
     for talk in clean:
         removed.update(talk.counts)
     failed = Counter(name for draft in drafts for name in draft.failures)
+    failures = [why for draft in drafts for why in draft.failures.values()]
+    incomplete = sum(bool(draft.incomplete) for draft in drafts)
     unknown = Counter(name for draft in drafts for name in draft.unknown)
     facts = {
         "conversations": len(talks),
@@ -82,16 +96,22 @@ def extract(
         "removed": dict(removed),
         "unknown": dict(unknown),
         "failed": dict(failed),
+        "causes": counted(failures),
+        "incomplete": incomplete,
         "file": str(out),
     }
     if as_json:
         _print_json(facts)
-        return
-    click.echo(f"{len(drafts):,} drafts in {out}")
-    click.echo(f"taken out first: {_counts(removed) or 'nothing'}")
-    click.echo(f"unknown: {_counts(unknown) or 'nothing'}")
-    if failed:
-        click.echo(f"no readable answer: {_counts(failed)}; the same command asks again", err=True)
+    else:
+        told = f"; {incomplete:,} are incomplete" if incomplete else ""
+        click.echo(f"{len(drafts):,} drafts in {out}{told}")
+        click.echo(f"taken out first: {_counts(removed) or 'nothing'}")
+        click.echo(f"unknown: {_counts(unknown) or 'nothing'}")
+        if failed:
+            click.echo(f"no answer to {failures_text(failures, 'questions')}", err=True)
+            click.echo(f"  about {_counts(failed)}", err=True)
+    answered = len(drafts) * len(attributes()) - len(failures)
+    refuse_unanswered({model: Outcome(answered, failures)}, most_failed, "questions")
 
 
 @click.command()
@@ -109,6 +129,8 @@ def extract(
 @_SEED
 @_LANG
 @model_options
+@retry_option
+@fail_option
 @_AS_JSON
 def enrich(
     many: str,
@@ -120,6 +142,8 @@ def enrich(
     seed: int,
     lang: Language,
     settings: Settings,
+    retry_errors: bool,
+    most_failed: float,
     as_json: bool,
 ) -> None:
     """Give personality, cognition and scenario to records or drafts that lack them.
@@ -133,36 +157,43 @@ def enrich(
     from arrears.bench.terminal import RunProgress
     from arrears.debtors.store import format_of, write_debtors
     from arrears.synthesis.asking import Clerk
-    from arrears.synthesis.personas.enrich import POPULATION, drafts_of, with_accounts
+    from arrears.synthesis.personas.enrich import (
+        POPULATION,
+        drafts_of,
+        incomplete,
+        with_accounts,
+    )
 
     format_of(out)
     drafts = drafts_of(many, split)[:limit]
     if records is not None:
         drafts = with_accounts(drafts, records)
     alone_on(out)
-    failures: Mapping[str, str] = {}
+    failures: Mapping[str, Unanswered] = {}
     if model == POPULATION:
         from arrears.synthesis.personas.population import fill_from_population
 
         if lang != "en":
             raise UsageError(f"{POPULATION} writes English only; --lang {lang} needs a model")
-        people = tuple(fill_from_population(drafts, seed))
+        failures = incomplete(drafts)
+        people = tuple(p for p in fill_from_population(drafts, seed) if p.id not in failures)
     else:
         from arrears.synthesis.personas.invent import invent
 
         store = out.with_name(f"{out.stem}.answers.jsonl")
         with RunProgress("answers") as progress:
-            clerk = Clerk(model, lang, settings, seed)
+            clerk = Clerk(model, lang, settings, seed, retry_errors)
             people, failures = invent(clerk, drafts, seed, store, progress)
-    write_debtors(out, people)
+    if people:
+        write_debtors(out, people)
     if as_json:
-        _print_json({"debtors": len(people), "failed": dict(failures), "file": str(out)})
-        return
-    click.echo(f"{len(people):,} debtors in {out}")
-    if failures:
-        first, why = next(iter(failures.items()))
-        told = f"{len(failures)} left out, for example {first}: {why}"
-        click.echo(f"{told}; the same command asks again", err=True)
+        told = {name: why.stored() for name, why in failures.items()}
+        _print_json({"debtors": len(people), "failed": told, "file": str(out)})
+    elif people:
+        click.echo(f"{len(people):,} debtors in {out}")
+        if failures:
+            click.echo(f"left out {failures_text(failures.values(), 'drafts')}", err=True)
+    refuse_unanswered({many: Outcome(len(people), failures.values())}, most_failed, "drafts")
 
 
 @click.command()
@@ -179,6 +210,8 @@ def enrich(
 @_SEED
 @_LANG
 @model_options
+@retry_option
+@fail_option
 @_AS_JSON
 def refine(
     many: str,
@@ -194,6 +227,8 @@ def refine(
     seed: int,
     lang: Language,
     settings: Settings,
+    retry_errors: bool,
+    most_failed: float,
     as_json: bool,
 ) -> None:
     """Play personas, and change what their conversations contradict, until they fit.
@@ -220,8 +255,11 @@ def refine(
     alone_on(out)
     with RunProgress("personas") as progress:
         store = out.with_name(f"{out.stem}.rounds.jsonl")
-        refined = work(people, setup, settings, judge_named(judge), store, progress)
+        refined = work(
+            people, setup, settings, judge_named(judge), store, progress, retry_errors=retry_errors
+        )
     write_debtors(out, [r.person for r in refined])
+    failures = {p.id: r.failure for p, r in zip(people, refined, strict=True) if r.failure}
     restless = {p.id: r for p, r in zip(people, refined, strict=True) if not r.settled}
     changed = Counter(c.field for r in refined for one in r.rounds for c in one.changes)
     facts = {
@@ -229,18 +267,26 @@ def refine(
         "settled": len(refined) - len(restless),
         "rounds": dict(sorted(Counter(len(r.rounds) for r in refined).items())),
         "changed": dict(changed),
-        "unsettled": {name: r.failure or "rounds spent" for name, r in restless.items()},
+        "unsettled": {
+            name: r.failure.reason if r.failure else "rounds spent" for name, r in restless.items()
+        },
+        "failed": {name: why.stored() for name, why in failures.items()},
         "file": str(out),
     }
     if as_json:
         _print_json({**facts, "rounds": {str(k): v for k, v in facts["rounds"].items()}})  # type: ignore[attr-defined]
-        return
-    click.echo(f"{len(refined):,} debtors in {out}; {facts['settled']} settled")
-    click.echo(f"changed: {_counts(changed) or 'nothing'}")
-    for name, one in list(restless.items())[:10]:
-        click.echo(f"not settled: {name}, {one.failure or f'{len(one.rounds)} rounds'}", err=True)
-    if len(restless) > 10:
-        click.echo(f"… and {len(restless) - 10} more; --json lists all", err=True)
+    else:
+        click.echo(f"{len(refined):,} debtors in {out}; {facts['settled']} settled")
+        click.echo(f"changed: {_counts(changed) or 'nothing'}")
+        for name, one in list(restless.items())[:10]:
+            why = one.failure.reason if one.failure else f"{len(one.rounds)} rounds"
+            click.echo(f"not settled: {name}, {why}", err=True)
+        if len(restless) > 10:
+            click.echo(f"… and {len(restless) - 10} more; --json lists all", err=True)
+        if failures:
+            click.echo(f"given up {failures_text(failures.values(), 'personas')}", err=True)
+    done = Outcome(len(refined) - len(failures), failures.values())
+    refuse_unanswered({judge: done}, most_failed, "personas")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
+from arrears.cli.unanswered import Outcome, failures_text, refuse_unanswered, retry_option
 from arrears.cli.writing import alone_on
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
 from arrears.prompts.library import LANGUAGES, Language
+
+if TYPE_CHECKING:
+    from arrears.models.unanswered import Unanswered
 
 _EMBEDDINGS = "minilm (English), tfidf, hf/PATH, or two of them joined by +."
 _SEED = click.option("--seed", type=int, default=1, show_default=True)
@@ -45,9 +51,12 @@ def strategies() -> None:
 @_SEED
 @_LANG
 @model_options
+@retry_option
+@fail_option
 def mine(
     dialogues: Path, out: Path, seat: str, model: str | None, embed: str, reduce: str, dims: int,
     min_cluster: int | None, seed: int, lang: Language, settings: Settings,
+    retry_errors: bool, most_failed: float,
 ) -> None:  # fmt: skip
     """A draft of a taxonomy from conversations, from which personal data is taken out first.
 
@@ -65,16 +74,16 @@ def mine(
 
     check_embedding(embed)
     extra("sklearn")
-    talks = read_conversations(dialogues)
+    conversations = read_conversations(dialogues)
     alone_on(out)
     found = pipeline.mine(
-        talks,
+        conversations,
         out,
         [s for s in SEATS if seat in (s, "both")],
         embedder(embed),
         clusters.Settings(reduce, dims, min_cluster),  # type: ignore[arg-type]
         seed,
-        Clerk(model, lang, settings, seed) if model else None,
+        Clerk(model, lang, settings, seed, retry_errors) if model else None,
         RunProgress,
     )
     _say_scrubbed(found.scrubbed)
@@ -92,6 +101,7 @@ def mine(
                 wish += "  drop?" if entry.drop else ""
                 click.echo(f"  {entry.size:>6,}  {entry.key}{wish}")
     click.echo(f"{out}: now `arrears strategies review {out}`")
+    _refuse(model, len(conversations), found.failures, most_failed)
 
 
 @strategies.command()
@@ -141,9 +151,11 @@ def review(taxonomy: Path, decisions: tuple[str, ...]) -> None:
 @_SEED
 @_LANG
 @model_options
+@retry_option
+@fail_option
 def label(
     taxonomy: Path, dialogues: Path, out: Path, train: Path | None, model: str | None, embed: str,
-    seed: int, lang: Language, settings: Settings,
+    seed: int, lang: Language, settings: Settings, retry_errors: bool, most_failed: float,
 ) -> None:  # fmt: skip
     """Give every utterance the strategies that it shows, each with a confidence.
 
@@ -168,11 +180,12 @@ def label(
     owed = sum(e.status == "proposed" for e in read_entries(taxonomy))
     if owed:
         click.echo(f"{owed} strategies of {taxonomy} are proposed only, not reviewed", err=True)
-    known, talks = load_taxonomy(taxonomy), read_conversations(dialogues)
+    known, conversations = load_taxonomy(taxonomy), read_conversations(dialogues)
     alone_on(out)
     found = label_all(
-        known, talks, out, train, embed, seed,
-        Clerk(model, lang, settings, seed) if model else None, RunProgress("conversations"),
+        known, conversations, out, train, embed, seed,
+        Clerk(model, lang, settings, seed, retry_errors) if model else None,
+        RunProgress("conversations"),
     )  # fmt: skip
     _say_scrubbed(found.scrubbed)
     _say_failed(found.failures)
@@ -181,6 +194,7 @@ def label(
     for key, (times, confidence) in found.counts.items():
         click.echo(f"  {times:>6,}  {key}" + (f"  (confidence {confidence:.2f})" if times else ""))
     click.echo(f"{out}: {found.labels:,} labels on {found.utterances:,} utterances")
+    _refuse(model, len(conversations), found.failures, most_failed)
 
 
 def _say_scrubbed(counts: Mapping[str, int] | None) -> None:
@@ -189,8 +203,14 @@ def _say_scrubbed(counts: Mapping[str, int] | None) -> None:
         click.echo(f"personal data taken out before: {kinds}")
 
 
-def _say_failed(failures: Mapping[str, str]) -> None:
+def _say_failed(failures: "Mapping[str, Unanswered]") -> None:
     if failures:
-        case, why = next(iter(failures.items()))
-        click.echo(f"{len(failures)} conversations have no answer; the first, {case}: {why}; "
-                   "the same command asks again", err=True)  # fmt: skip
+        told = failures_text(failures.values(), "conversations")
+        click.echo(f"no answer about {told}; they are left out", err=True)
+
+
+def _refuse(
+    model: str | None, conversations: int, failures: "Mapping[str, Unanswered]", most: float
+) -> None:
+    done = Outcome(conversations - len(failures), failures.values())
+    refuse_unanswered({model or "": done}, most, "conversations")

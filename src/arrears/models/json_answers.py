@@ -5,7 +5,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
-from arrears.errors import ModelError
+from arrears.errors import UnreadableAnswer
 from arrears.models.chat import ChatModel, Message, Sampling
 from arrears.models.usage import Usage
 
@@ -32,7 +32,8 @@ async def ask_json(
 ) -> Answer[T]:
     """The object as `read` takes it (ValueError, KeyError or TypeError refuse it).
 
-    What cannot be read is sent back once. ModelError where the last try failed too.
+    What cannot be read is sent back once. UnreadableAnswer where the last try failed too;
+    ModelError where the model gave no answer at all.
     """
     talk = list(messages)
     usage = Usage()
@@ -49,7 +50,7 @@ async def ask_json(
             Message(role="assistant", content=said),
             Message(role="user", content=_AGAIN.format(error=_words(error))),
         ]
-    raise ModelError(f"no readable JSON after {tries} tries: {_words(error)}")
+    raise UnreadableAnswer(f"no readable JSON after {tries} tries: {_words(error)}")
 
 
 def json_in(text: str) -> dict[str, Any]:

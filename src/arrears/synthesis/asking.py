@@ -1,10 +1,13 @@
 """Asking a model about each of many conversations; each answer is stored as it comes.
 
 The file goes on where a killed command stopped. An answer is found by the conversation, its words
-and what it was asked by (model, prompt, language): what has changed is asked anew.
+and what it was asked by (model, prompt, language): what has changed is asked again. A question that
+failed is stored too, with who failed, and is never taken for an answer; `Clerk.retry_errors` asks
+it again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,10 +19,11 @@ from arrears.bench.run import Progress
 from arrears.bench.sources import sources_of
 from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.errors import BrokenFile, ModelError
-from arrears.files import CASE, LineFile
+from arrears.files import CASE, LineFile, replace_file
 from arrears.models.backends import Backends, Settings, check_model
 from arrears.models.chat import Message, Purpose, Sampling, Schema
 from arrears.models.json_answers import ask_json
+from arrears.models.unanswered import Unanswered, causes_text, counted, unanswered_of
 from arrears.prompts.library import Language, Prompt, prompt
 from arrears.runs.lock import lock_file
 
@@ -43,8 +47,8 @@ class Asked(NamedTuple, Generic[T]):
 
     answers: Mapping[str, T]
     """By case; what failed is missing."""
-    failures: Mapping[str, str]
-    """Why, by case."""
+    failures: Mapping[str, Unanswered]
+    """Who failed, and why, by case."""
 
 
 class Clerk(NamedTuple):
@@ -54,6 +58,8 @@ class Clerk(NamedTuple):
     language: Language
     settings: Settings
     seed: int = 1
+    retry_errors: bool = False
+    """Ask again what failed before."""
 
     def check(self) -> None:
         """UnknownName or UsageError where the model cannot be called at all."""
@@ -67,37 +73,48 @@ class Clerk(NamedTuple):
 def ask_all(
     clerk: Clerk, role: str, questions: Sequence[Question[T]], store: Path, progress: Progress
 ) -> Asked[T]:
-    """Ask what is not stored yet in `store` (jsonl); what failed before is asked again.
+    """Ask what is not stored yet in `store` (jsonl).
 
-    RunMismatch where another process asks for `store`; BudgetSpent and StorageError with everything
+    RunMismatch where another process asks for `store`; RunStopped and StorageError with everything
     kept that was answered; ModelError where nothing at all could be answered.
     """
     clerk.check()
-    with lock_file(store), LineFile(store) as file:
+    with ExitStack() as opened:
+        opened.enter_context(lock_file(store))
+        if clerk.retry_errors:
+            _forget_failures(store)
+        file = opened.enter_context(LineFile(store))
         known = _stored(file, store)
         keys = {q.case: _key(clerk, q) for q in questions}
         answers: dict[str, T] = {}
-        failures: dict[str, str] = {}
+        failures: dict[str, Unanswered] = {}
         owed: list[Question[T]] = []
         for question in questions:
             stored = known.get(keys[question.case])
             if stored is None:
                 owed.append(question)
                 continue
+            if isinstance(stored, Unanswered):
+                failures[question.case] = stored
+                continue
             try:
                 answers[question.case] = question.read(stored)
             except (ValueError, KeyError, TypeError) as error:
-                why = f"an answer that cannot be taken ({error}); remove the file to ask anew"
+                why = f"an answer that cannot be taken ({error}); remove the file to ask again"
                 raise BrokenFile(store, why) from None
-        progress(len(answers), len(questions))
+        progress(len(answers) + len(failures), len(questions))
+
+        def put(question: Question[T], found: Mapping[str, Any]) -> None:
+            line = {"case": keys[question.case], "about": question.case, **found}
+            file.append([orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)])
 
         def keep(question: Question[T], raw: Mapping[str, Any], value: T) -> None:
-            line = {"case": keys[question.case], "about": question.case, "answer": raw}
-            file.append([orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)])
+            put(question, {"answer": raw})
             answers[question.case] = value
             progress(len(answers) + len(failures), len(questions))
 
-        def fail(question: Question[T], why: str) -> None:
+        def fail(question: Question[T], why: Unanswered) -> None:
+            put(question, {"failed": why.stored()})
             failures[question.case] = why
             progress(len(answers) + len(failures), len(questions))
 
@@ -106,7 +123,11 @@ def ask_all(
             run_to_end(_ask(clerk, role, owed, log, keep, fail))
     if questions and not answers:
         first = next(iter(failures.values()))
-        raise ModelError(f"{clerk.model} answered none of {len(questions)} questions: {first}")
+        raise ModelError(
+            f"{clerk.model} answered none of {len(questions):,} questions "
+            f"({causes_text(counted(failures.values()))}): {first.reason}\n"
+            "Nothing can be made of that. To ask again, give the same command with --retry-errors"
+        )
     return Asked(answers, failures)
 
 
@@ -116,7 +137,7 @@ async def _ask(
     owed: Sequence[Question[T]],
     log: Path,
     keep: Callable[[Question[T], Mapping[str, Any], T], None],
-    fail: Callable[[Question[T], str], None],
+    fail: Callable[[Question[T], Unanswered], None],
 ) -> None:
     async with Backends(clerk.settings, log) as models:
 
@@ -133,8 +154,9 @@ async def _ask(
                     Sampling(0.0, clerk.seed, _MOST_TOKENS, question.schema),
                     lambda raw: (raw, question.read(raw)),
                 )
-            except ModelError as error:
-                fail(question, str(error))
+            except Exception as error:
+                # Whatever went wrong about this one question is no reason to lose the others.
+                fail(question, unanswered_of(error, "model"))
                 return
             keep(question, *answer.value)
 
@@ -154,11 +176,36 @@ def _source(model: str) -> str:
     return sources_of((model,)).get(model, "")
 
 
-def _stored(file: LineFile, store: Path) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _stored(file: LineFile, store: Path) -> dict[str, dict[str, Any] | Unanswered]:
+    found: dict[str, dict[str, Any] | Unanswered] = {}
     for key, span in file.index(CASE).items():
-        answer = orjson.loads(file.read(span)).get("answer")
-        if not isinstance(answer, dict):
-            raise BrokenFile(store, f"{key} has no answer; remove the file to ask anew")
-        found[key] = answer
+        line = orjson.loads(file.read(span))
+        answer, failed = line.get("answer"), line.get("failed")
+        if failed is not None:
+            try:
+                found[key] = Unanswered.model_validate(failed)
+            except ValueError as error:
+                raise BrokenFile(store, f"{key}: failed cannot be read ({error})") from None
+        elif isinstance(answer, dict):
+            found[key] = answer
+        else:
+            raise BrokenFile(store, f"{key} has no answer; remove the file to ask again")
     return found
+
+
+def _forget_failures(store: Path) -> None:
+    """Drop the lines of questions that failed, atomically, so that they are asked again."""
+    if not store.exists():
+        return
+    lines = store.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not (line.endswith(b"\n") and _is_failure(line))]
+    if len(kept) < len(lines):
+        replace_file(store, lambda out: out.writelines(kept))
+
+
+def _is_failure(line: bytes) -> bool:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False  # Who reads it next says in which line it breaks.
+    return isinstance(found, dict) and "failed" in found

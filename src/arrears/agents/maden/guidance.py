@@ -45,14 +45,14 @@ class Planner(Protocol):
     """Sorts a case once its reason is known."""
 
     async def plan(self, view: CollectorView) -> OutcomeSpace:
-        """The outcome space. ModelError where a model gave none."""
+        """The outcome space. UnreadableAnswer, or ModelError where there was no answer."""
 
 
 class Judge(Protocol):
     """Reviews each draft; neutral."""
 
     async def review(self, view: CollectorView, draft: Turn) -> Review:
-        """What it thinks of a draft. ModelError where a model said nothing readable."""
+        """What it thinks of a draft. UnreadableAnswer, ModelError where there was no answer."""
 
 
 class Communicator(Protocol):

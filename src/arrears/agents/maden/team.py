@@ -2,7 +2,9 @@
 
 The initial stage lasts until the debtor has given a reason for being overdue, at the latest until
 it has spoken twice. Then the planner decides, once, and from then on the judge sees each draft.
-A planner or judge that fails is noted on the turn, and the talk goes on without it.
+A planner or judge whose answer cannot be read is noted on the turn, and the dialogue goes on
+without it: that is the method's own failing. One that gives no answer at all ends the dialogue as
+an error: what was played without it would be another method's.
 """
 
 from dataclasses import replace
@@ -19,7 +21,7 @@ from arrears.agents.maden.guidance import (
 )
 from arrears.dialogue.record import Note, Turn
 from arrears.dialogue.views import CollectorView
-from arrears.errors import ModelError
+from arrears.errors import UnreadableAnswer
 from arrears.prompts.library import Language
 
 METHODS = ("direct", "planning", "judging", "maden")
@@ -43,7 +45,9 @@ class Team:
         self._initial = True
 
     async def reply(self, view: CollectorView) -> Turn:
-        """The next message, with what was said about it on the way."""
+        """The next message, with what was said about it on the way. ModelError where the planner or
+        the judge gives no answer; otherwise as the speaker.
+        """
         notes: list[Note] = []
         space: OutcomeSpace | None = None
         if self._initial and _over(view):
@@ -52,14 +56,14 @@ class Team:
                 try:
                     space = await self._planner.plan(view)
                     notes.append(_plan_note(space, self._language))
-                except ModelError as error:
+                except UnreadableAnswer as error:
                     notes.append(Note("planner", f"(no plan: {error})"))
         turn = await self._speaker.draft(view, space)
         if self._judge is None or self._initial:
             return _with(turn, notes)
         try:
             review = await self._judge.review(view, turn)
-        except ModelError as error:
+        except UnreadableAnswer as error:
             notes.append(Note("judge", f"(no review: {error})"))
             return _with(turn, notes)
         notes.append(_review_note(review))

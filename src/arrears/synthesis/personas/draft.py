@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from arrears.debtors.record import (
     EMOTIONS,
@@ -25,6 +25,7 @@ from arrears.debtors.record import (
 )
 from arrears.errors import BrokenFile
 from arrears.files import replace_file
+from arrears.models.unanswered import Unanswered, unanswered_told
 
 COGNITION: Final = (
     "legal_awareness", "financial_literacy", "responsibility", "credit_awareness",
@@ -66,10 +67,30 @@ class Draft(Record):
     """The life behind the debt."""
     evidence: Mapping[str, str] = Field(default_factory=dict)
     """By attribute: the person's words that show it, personal data taken out."""
-    failures: Mapping[str, str] = Field(default_factory=dict)
+    failures: Mapping[str, Unanswered] = Field(default_factory=dict)
     """By attribute: why a model gave no answer; not the same as an answer of `unknown`."""
     removed: Mapping[str, int] = Field(default_factory=dict)
     """Personal data that was taken out of the conversation, by kind."""
+
+    @field_validator("failures", mode="before")
+    @classmethod
+    def _of_an_older_arrears(cls, found: Any) -> Any:
+        """A reason alone, as drafts had it before, says no more than it does."""
+        if not isinstance(found, dict):
+            return found
+        return {
+            name: unanswered_told(why, "model") if isinstance(why, str) else why
+            for name, why in found.items()
+        }
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """Attributes about which nothing is known because asking failed from outside; none in a
+        draft of an older arrears, which does not tell.
+        """
+        return tuple(
+            name for name, why in self.failures.items() if why.outside and why.cause != "unknown"
+        )
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """Who is to be enriched: drafts, or records as drafts, with the accounts that they get."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from arrears.debtors.pick import pick_debtors
 from arrears.debtors.store import read_debtors
 from arrears.errors import BrokenFile, UsageError
+from arrears.models.unanswered import Unanswered
 from arrears.synthesis.personas.draft import Draft, draft_of, holds_drafts, read_drafts
 
 POPULATION: Final = "scripted/population"
@@ -29,6 +30,23 @@ def drafts_of(many: str, split: str) -> tuple[Draft, ...]:
             raise BrokenFile(path, f"{draft.id!r} occurs twice", field="id")
         seen.add(draft.id)
     return drafts
+
+
+def incomplete(drafts: Sequence[Draft]) -> Mapping[str, Unanswered]:
+    """The first failure of each draft about which asking failed from outside, by id.
+
+    Nothing is filled in for such a draft: what a model was never heard about is not the same as
+    what a conversation does not show.
+    """
+    found = {}
+    for draft in drafts:
+        if names := draft.incomplete:
+            why = draft.failures[names[0]]
+            told = (
+                f"{len(names)} of its questions failed in extract, first {names[0]}: {why.reason}"
+            )
+            found[draft.id] = why.model_copy(update={"reason": told})
+    return found
 
 
 def with_accounts(drafts: Sequence[Draft], records: Path) -> tuple[Draft, ...]:

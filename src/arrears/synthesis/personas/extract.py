@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arrears.bench.run import Progress, silent
+from arrears.models.unanswered import Unanswered
 from arrears.prompts.library import Language, words
 from arrears.synthesis.asking import Clerk, Question, ask_all
 from arrears.synthesis.conversations import Conversation
@@ -22,8 +23,8 @@ def ask_model(
 ) -> tuple[Draft, ...]:
     """Drafts in the order of the conversations; answers are stored in `store` as they come.
 
-    An attribute that a model gave no readable answer about stands in the draft's `failures`.
-    Errors as `ask_all`.
+    An attribute about which a model gave no answer stands in the draft's `failures`, with who
+    failed, and is unknown in the draft. Errors as `ask_all`.
     """
     questions = [
         Question(
@@ -47,19 +48,22 @@ def ask_reader(talks: Sequence[Scrubbed]) -> tuple[Draft, ...]:
     drafts = []
     for talk, reading in zip(talks, readings, strict=True):
         given = answers(reading, talk.conversation)
-        found, failures = {}, {}
+        found: dict[str, Fields] = {}
+        failures: dict[str, Unanswered] = {}
         for attribute in attributes():
             try:
                 read = reader(attribute, talk.conversation)
                 found[attribute.name] = read(given[attribute.name])
             except ValueError as error:
-                failures[attribute.name] = str(error)
+                failures[attribute.name] = Unanswered(
+                    cause="malformed", seat="model", reason=str(error)
+                )
         drafts.append(draft_from(talk.conversation, found, failures, talk.counts))
     return _by_debtor(drafts, talks)
 
 
 def draft_from(
-    talk: Conversation, found: Mapping[str, Fields], failures: Mapping[str, str],
+    talk: Conversation, found: Mapping[str, Fields], failures: Mapping[str, Unanswered],
     removed: Mapping[str, int],
 ) -> Draft:  # fmt: skip
     """One draft from the fields of its attributes."""
@@ -96,7 +100,9 @@ def _quoted(text: str) -> str:
     return " ".join(text.split()).replace("<|", "< |")
 
 
-def _draft(talk: Scrubbed, answers: Mapping[str, Fields], failures: Mapping[str, str]) -> Draft:
+def _draft(
+    talk: Scrubbed, answers: Mapping[str, Fields], failures: Mapping[str, Unanswered]
+) -> Draft:
     name = talk.conversation.id
     keys = {attribute.name: f"{name}#{attribute.name}" for attribute in attributes()}
     return draft_from(

@@ -17,11 +17,13 @@ from arrears.debtors.record import (
     Debtor,
 )
 from arrears.models.chat import Schema
+from arrears.models.unanswered import Unanswered
 from arrears.prompts.library import Language, words
 from arrears.rng import Draws, rng_for
 from arrears.synthesis.asking import Clerk, Question, ask_all
 from arrears.synthesis.personas.attributes import characters, sentence, styles, whole_number
 from arrears.synthesis.personas.draft import COGNITION, Draft
+from arrears.synthesis.personas.enrich import incomplete
 from arrears.synthesis.personas.population import account_of
 
 _AMOUNT: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -35,7 +37,7 @@ class Invented(NamedTuple):
 
     people: tuple[Debtor, ...]
     """Those that are whole now."""
-    failures: Mapping[str, str]
+    failures: Mapping[str, Unanswered]
     """By id of the draft: why a model gave nothing that could be taken."""
 
 
@@ -44,9 +46,14 @@ def invent(
 ) -> Invented:
     """Ask for a person, then for a life, for each draft that lacks them.
 
-    Account and money that nobody knows are the built-in population's. Errors as `ask_all`.
+    Account and money that nobody knows are the built-in population's. Drafts that are incomplete
+    stand among the failures, and nothing is asked about them. Errors as `ask_all`.
     """
-    known = [_with_account(draft, seed, i) for i, draft in enumerate(drafts)]
+    broken = incomplete(drafts)
+    # Each draft's account is drawn at an address of its place among all of them.
+    known = [
+        _with_account(draft, seed, i) for i, draft in enumerate(drafts) if draft.id not in broken
+    ]
     asked = ask_all(
         clerk,
         "enrich",
@@ -58,7 +65,8 @@ def invent(
         store, progress,
     )  # fmt: skip
     persons = [_put_under(d, asked.answers.get(f"{d.id}#person", {})) for d in known]
-    failures = {key.partition("#")[0]: why for key, why in asked.failures.items()}
+    failures = {key.rpartition("#")[0]: why for key, why in asked.failures.items()}
+    failures |= broken
     lives = ask_all(
         clerk,
         "enrich",
@@ -69,7 +77,7 @@ def invent(
         ],
         store, progress,
     )  # fmt: skip
-    failures |= {key.partition("#")[0]: why for key, why in lives.failures.items()}
+    failures |= {key.rpartition("#")[0]: why for key, why in lives.failures.items()}
     whole = [_put_under(d, lives.answers.get(f"{d.id}#life", {})) for d in persons]
     return Invented(tuple(_debtor(d) for d in whole if d.id not in failures), failures)
 

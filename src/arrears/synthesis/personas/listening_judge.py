@@ -64,7 +64,8 @@ def _score(person: Debtor, reading: Reading, names: tuple[str, ...], per_point: 
         for name in names
         if name in reading.heard
     ]
-    return max(1.0, 5.0 - sum(off) / len(off) / per_point) if off else 5.0
+    assert off, "the reader hears something of every kind: nothing heard would be no score"
+    return max(1.0, 5.0 - sum(off) / len(off) / per_point)
 
 
 def _moved(

@@ -26,18 +26,15 @@ from arrears.bench.waiting import run_to_end, side_by_side
 from arrears.debtors.record import Debtor
 from arrears.dialogue.loop import negotiate
 from arrears.dialogue.record import Dialogue, as_line
-from arrears.errors import (
-    BrokenFile,
-    ModelError,
-    RunMismatch,
-    UsageError,
-)
-from arrears.files import LineFile
+from arrears.errors import BrokenFile, RunMismatch, UsageError
+from arrears.files import LineFile, replace_file
 from arrears.models.backends import Backends, Settings, check_model
+from arrears.models.unanswered import Unanswered, unanswered_of, unanswered_told
 from arrears.prompts.library import prompts_digest
 from arrears.runs.lock import lock_file
 from arrears.runs.pinned import RULES, read_object, refuse, store_plan
 from arrears.runs.rules import DIALOGUES, REQUESTS, rules_digest
+from arrears.strategies import Seat
 from arrears.synthesis.personas.changes import DIMENSIONS, Change, changed
 from arrears.synthesis.personas.judges import READER, judge_named
 from arrears.synthesis.personas.setup import THRESHOLD, Judge, Setup
@@ -63,8 +60,8 @@ class Refined(NamedTuple):
     rounds: tuple[Round, ...]
     settled: bool
     """All dimensions fitted in the last round."""
-    failure: str
-    """Why it was given up, "" where it was not."""
+    failure: Unanswered | None
+    """Who failed, where it was given up."""
 
 
 def refine(
@@ -74,15 +71,20 @@ def refine(
     judge_of: Callable[[Backends, Setup], Judge],
     store: Path,
     progress: Progress = silent,
+    *,
+    retry_errors: bool = False,
 ) -> tuple[Refined, ...]:
     """Refine everybody, in order; each is stored in `store` when done, and not done again.
 
-    RunMismatch where `store` was begun otherwise or another process writes it; RunStopped and
-    StorageError with what is done kept.
+    `retry_errors` begins again with those that were given up because something failed. RunMismatch
+    where `store` was begun otherwise or another process writes it; RunStopped and StorageError with
+    what is done kept.
     """
     with ExitStack() as opened:
         opened.enter_context(lock_file(store))
         _agree(store, setup)
+        if retry_errors:
+            _forget_failures(store)
         file = opened.enter_context(LineFile(store))
         done = {
             key: orjson.loads(file.read(span)) for key, span in file.index(_key_of_line).items()
@@ -168,21 +170,36 @@ async def _one(
             max_turns=setup.max_turns,
         )
         talks.append(dialogue)
-        if not any(turn.seat == "debtor" for turn in dialogue.turns):
-            return Refined(person, tuple(rounds), False, f"nothing was said: {dialogue.detail}")
+        if (why := _nothing_to_judge(dialogue)) is not None:
+            return Refined(person, tuple(rounds), False, why)
         try:
             verdict = await judge.verdict(person, dialogue, place)
-        except ModelError as error:
-            return Refined(person, tuple(rounds), False, str(error))
+        except Exception as error:
+            return Refined(person, tuple(rounds), False, unanswered_of(error, "judge"))
         fits = all(verdict.scores[name] >= THRESHOLD for name in DIMENSIONS)
         changes = () if fits else verdict.changes
         scores: dict[str, float] = {name: verdict.scores[name] for name in DIMENSIONS}
         rounds.append(Round(scores, changes, verdict.reason))
         if fits:
-            return Refined(person, tuple(rounds), True, "")
+            return Refined(person, tuple(rounds), True, None)
         # The last round's changes are made too: nothing has contradicted them.
         person = changed(person, changes)
-    return Refined(person, tuple(rounds), False, "")
+    return Refined(person, tuple(rounds), False, None)
+
+
+def _nothing_to_judge(dialogue: Dialogue) -> Unanswered | None:
+    """Why a dialogue contradicts nothing: it broke off from outside, or its debtor never spoke."""
+    if (failed := dialogue.failed) is not None:
+        return Unanswered(
+            cause=failed.cause, seat=failed.seat, error=failed.error, where=failed.where,
+            reason=f"the dialogue ended as error: {dialogue.detail}",
+        )  # fmt: skip
+    if any(turn.seat == "debtor" for turn in dialogue.turns):
+        return None
+    seat: Seat = "debtor" if dialogue.turns else "collector"
+    return Unanswered(
+        cause="malformed", seat=seat, reason=f"the debtor said nothing: {dialogue.detail}"
+    )
 
 
 def _key_of_line(line: Any) -> str:
@@ -197,7 +214,8 @@ def _line(refined: Refined, start: Debtor, talks: Sequence[Dialogue]) -> dict[st
     return {
         "id": start.id,
         "settled": refined.settled,
-        "failure": refined.failure,
+        "failure": refined.failure.reason if refined.failure else "",
+        **({"failed": refined.failure.stored()} if refined.failure else {}),
         "rounds": [
             {**r._asdict(), "changes": [c._asdict() for c in r.changes]} for r in refined.rounds
         ],
@@ -214,9 +232,34 @@ def _refined(store: Path, line: Mapping[str, Any]) -> Refined:
             for r in line["rounds"]
         )
         person = Debtor.model_validate_json(orjson.dumps(line["end"]))
-        return Refined(person, rounds, line["settled"], line["failure"])
+        return Refined(person, rounds, line["settled"], _failure_of(line))
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenFile(store, f"{line.get('id')} cannot be read ({error})") from None
+
+
+def _failure_of(line: Mapping[str, Any]) -> Unanswered | None:
+    """Who failed; as far as its reason tells, where an older arrears has stored it."""
+    if "failed" in line:
+        return Unanswered.model_validate(line["failed"])
+    return unanswered_told(line["failure"], "judge") if line["failure"] else None
+
+
+def _forget_failures(store: Path) -> None:
+    """Drop the lines of those that were given up, atomically, so that they are begun again."""
+    if not store.exists():
+        return
+    lines = store.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not _given_up(line)]
+    if len(kept) < len(lines):
+        replace_file(store, lambda out: out.writelines(kept))
+
+
+def _given_up(line: bytes) -> bool:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False  # Torn, or broken: who reads it next says so.
+    return line.endswith(b"\n") and isinstance(found, dict) and bool(found.get("failure"))
 
 
 def _stored_change(raw: Mapping[str, Any]) -> Change:

@@ -1,11 +1,13 @@
 """What the parts of a debtor's prompt are worth (DebtBench Table 4, in its design).
 
 The same debtors are played with four prompts of their seat, each a run folder of its own; then a
-judge compares each with the naive one, pair by pair, in both orders. Everything is resumed by the
-same call: runs as `bench.run`, judgements as `bench.judging`.
+judge compares each with the naive one, pair by pair, in both orders. A pair of which a dialogue or
+the judgement failed is on neither side of a comparison; it is counted beside it. Everything is
+resumed by the same call: runs as `bench.run`, judgements as `bench.judging`.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from math import comb
@@ -22,6 +24,8 @@ from arrears.bench.stored import open_run
 from arrears.bench.tables import Cell, Column, Mark, Table, TableRow
 from arrears.models.backends import Settings, check_model
 from arrears.models.budget import read_calls
+from arrears.models.unanswered import Why, causes_text
+from arrears.scoring.row import Row
 from arrears.scoring.statistics import SIGNIFICANT, Interval, holm, share, totals
 
 VARIANTS: Final[tuple[DebtorPrompt, ...]] = ("naive", "strategies", "profile", "both")
@@ -47,15 +51,29 @@ class Tally(NamedTuple):
     loss: int
     unscored: int
     """Pairs that the judge could not be brought to compare, or in which nobody spoke."""
+    causes: Mapping[Why, int]
+    """Those by who failed."""
     preference: Interval | None
     """Mean score of the variant, 0 … 1, with an interval over debtors; None without a pair."""
-    p: float
-    """Two-sided sign test of debtors won against debtors lost, ties left out. Where a debtor has
-    several pairs, their mean decides."""
+    p: float | None
+    """Two-sided sign test of debtors won against debtors lost, ties left out; None without a pair.
+    Where a debtor has several pairs, their mean decides."""
 
 
 Tallies = Mapping[DebtorPrompt, Mapping[str, Tally]]
 """By variant (without the naive one) and measure."""
+
+
+class Ablated(NamedTuple):
+    """What came of the four prompts."""
+
+    tallies: Tallies
+    rows: Mapping[DebtorPrompt, Sequence[Row]]
+    """The dialogues of each prompt, those that failed among them."""
+    details: Mapping[DebtorPrompt, str]
+    """Why the first of those that failed did, where any has."""
+    sheets: Mapping[DebtorPrompt, Sheet]
+    """The judgements of each prompt against the naive one."""
 
 
 Watch = Callable[[str], AbstractContextManager[Progress]]
@@ -73,22 +91,34 @@ def ablate(
     judge: str,
     settings: Settings,
     *,
+    retry_errors: bool = False,
     watch: Watch = _unwatched,
-) -> Tallies:
+) -> Ablated:
     """Play what is owed, judge what is owed, and count.
 
     `plans` differ in their `debtor_prompt` alone. `settings.max_cost` bounds all folders together.
+    `retry_errors` plays and judges again what failed before.
     `watch` is opened for each step in turn, with words for it, and told how far that has come.
     Errors as `run` and `judge_run`.
     """
     check_model(judge, settings)
     folders = {variant: out / variant for variant in VARIANTS}
+    rows: dict[DebtorPrompt, Sequence[Row]] = {}
+    details: dict[DebtorPrompt, str] = {}
     for variant, folder in folders.items():
         mine = _left(settings, folder, folders)
         with watch(f"{variant}: dialogues") as progress:
-            run(plans[variant], populations, folder, settings=mine, progress=progress)
+            rows[variant] = run(
+                plans[variant], populations, folder,
+                settings=mine, retry_errors=retry_errors, progress=progress,
+            ).rows  # fmt: skip
+        for row in rows[variant]:
+            if row.failure is not None:
+                details[variant] = open_run(folder).dialogue(row.case).detail
+                break
     baseline = open_run(folders[BASELINE])
     found: dict[DebtorPrompt, dict[str, Tally]] = {}
+    given: dict[DebtorPrompt, Sheet] = {}
     for variant, folder in folders.items():
         if variant == BASELINE:
             continue
@@ -103,12 +133,14 @@ def ablate(
                 _left(settings, folder, folders),
                 language=plan.lang,
                 against=baseline,
+                retry_errors=retry_errors,
                 progress=progress,
             )
         against = str(baseline.path)
         (sheet,) = [s for s in sheets if s.kind == PAIRWISE and s.against == against]
+        given[variant] = sheet
         found[variant] = {name: tally(sheet, name, units) for name in MEASURES}
-    return found
+    return Ablated(found, rows, details, given)
 
 
 def _left(settings: Settings, folder: Path, all_of: Mapping[DebtorPrompt, Path]) -> Settings:
@@ -134,8 +166,11 @@ def tally(sheet: Sheet, measure: str, units: Mapping[str, Hashable]) -> Tally:
         len(scores) - win - loss,
         loss,
         len(sheet.judged) - len(scores),
+        sheet.unscored,
         share(sums, counts) if scores else None,
-        sign_test(int((sums > counts / 2).sum()), int((sums < counts / 2).sum())),
+        sign_test(int((sums > counts / 2).sum()), int((sums < counts / 2).sum()))
+        if scores
+        else None,
     )
 
 
@@ -157,19 +192,23 @@ def ablation_table(found: Tallies, judge: str) -> Table:
             Column("preferred", "mean score, 0 … 1, with 95 % interval over debtors"),
             Column("p", "sign test of debtors won against debtors lost, after Holm"),
         ]
+    heads.append(Column("not compared", "pairs that failed, by cause; they are on neither side"))
     tallies = [t for by_measure in found.values() for t in by_measure.values()]
-    adjusted = iter(holm([t.p for t in tallies]))
+    # A prompt of which nothing could be compared makes no test of the others any stricter.
+    adjusted = iter(holm([t.p for t in tallies if t.p is not None]))
     rows = [
         TableRow(_TITLES[BASELINE], [Cell("–") for _ in heads]),
         *(
             TableRow(
                 _TITLES[variant],
-                [cell for t in by_measure.values() for cell in _cells(t, next(adjusted))],
+                [
+                    *(cell for t in by_measure.values() for cell in _cells(t, adjusted)),
+                    _not_compared(by_measure),
+                ],
             )
             for variant, by_measure in found.items()
         ),
     ]
-    missing = max((t.unscored for t in tallies), default=0)
     return Table(
         "Prompts of the debtor",
         f"Prompts of the debtor's seat against the naive one, judged by {judge} in both orders",
@@ -177,19 +216,26 @@ def ablation_table(found: Tallies, judge: str) -> Table:
         heads,
         rows,
         "Win: more than ½ over the two orders; a leaning (¾) is one. Tie: exactly ½, also where "
-        "the judge preferred the same place twice. Bold: p < 0.05 after Holm's correction over the "
-        "table."
-        + (f" Up to {missing} pairs of a prompt could not be compared." if missing else ""),
+        "the judge preferred the same place twice. A pair of which a dialogue or the comparison "
+        "failed is on neither side; it is counted beside. Bold: p < 0.05 after Holm's correction "
+        "over the table.",
     )
 
 
-def _cells(found: Tally, p: float) -> Sequence[Cell]:
-    mean = found.preference
+def _not_compared(by_measure: Mapping[str, Tally]) -> Cell:
+    # The judge is asked for all measures at once, so they lack the same pairs.
+    found = next(iter(by_measure.values()))
+    causes = causes_text(Counter(found.causes))
+    return Cell(f"{found.unscored:,}" + (f" ({causes})" if causes else ""))
+
+
+def _cells(found: Tally, adjusted: Iterator[float]) -> Sequence[Cell]:
+    mean, p = found.preference, None if found.p is None else next(adjusted)
     preferred = Cell("–")
     if mean is not None:
         mark: Mark = ""
-        if p < SIGNIFICANT:
+        if p is not None and p < SIGNIFICANT:
             mark = "better" if mean.value > 0.5 else "worse"
         preferred = Cell(f"{mean.value:.2f}", f"{mean.low:.2f}…{mean.high:.2f}", mark)
     counts = [Cell(f"{n:,}") for n in (found.win, found.tie, found.loss)]
-    return [*counts, preferred, Cell(f"{p:.3g}")]
+    return [*counts, preferred, Cell("–") if p is None else Cell(f"{p:.3g}")]

@@ -38,16 +38,24 @@ class Analysis:
     talks: Talks
     diversity: Mapping[str, Mapping[str, Figures]]
     """By set of talks, by seat."""
+    failed: Mapping[str, int]
+    """By set of talks: dialogues that failed from outside and are in no figure."""
 
 
-def analyse(populations: Populations, talks: Talks, seed: int = 1) -> Analysis:
-    """Measure everything. UsageError where an extra is missing."""
+def analyse(
+    populations: Populations, talks: Talks, seed: int = 1, failed: Mapping[str, int] | None = None
+) -> Analysis:
+    """Measure everything. UsageError where an extra is missing.
+
+    `failed` counts, by set of talks, dialogues that are not among them because they failed.
+    """
     return Analysis(
         populations,
         population.plane(populations),
         {name: population.distributions(people) for name, people in populations.items()},
         talks,
         diversity(talks, seed),
+        failed or {},
     )
 
 
@@ -86,6 +94,7 @@ def document(found: Analysis) -> dict[str, Any]:
         "talks": {
             name: {
                 "talks": len(found.talks[name]),
+                "failed": found.failed.get(name, 0),
                 "seats": {
                     seat: {key: {"value": f.value, "low": f.low, "high": f.high}
                            for key, f in figures.items()}
@@ -118,7 +127,7 @@ def figures_of(found: Analysis, seed: int = 1) -> list[Figure]:
 
 
 def notes_of(found: Analysis) -> list[str]:
-    """What is missing in the records, in sentences."""
+    """What is missing in the records and among the talks, in sentences."""
     notes = []
     for name, people in found.populations.items():
         there = population.personas(people)
@@ -128,6 +137,12 @@ def notes_of(found: Analysis) -> list[str]:
             notes.append(
                 f"{name}: {len(people) - there:,} of {len(people):,} records have no persona; what "
                 "is said of personas is of the others."
+            )
+    for name, count in found.failed.items():
+        if count:
+            notes.append(
+                f"{name}: {count:,} of {count + len(found.talks[name]):,} dialogues ended as "
+                "error, from outside the negotiation; they are in none of the figures."
             )
     return notes
 

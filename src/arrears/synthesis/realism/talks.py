@@ -58,15 +58,31 @@ class Talk:
 def read_talks(path: Path) -> tuple[Talk, ...]:
     """All talks of a run folder, of its `dialogues.jsonl`, or of a jsonl file of conversations.
 
-    Talks in which nobody spoke are left out. BrokenFile says where a file breaks.
+    Talks in which nobody spoke are left out, and dialogues that broke off from outside the
+    negotiation (`failed_in`): they end nowhere. BrokenFile says where a file breaks.
     """
     file = path / DIALOGUES if path.is_dir() else path
     if not _is_a_run(file):
         return tuple(map(from_conversation, read_conversations(file)))
-    talks = [from_dialogue(dialogue) for dialogue in _dialogues(file) if dialogue.turns]
+    failed = 0
+    talks = []
+    for dialogue in _dialogues(file):
+        if dialogue.failed is not None:
+            failed += 1
+        elif dialogue.turns:
+            talks.append(from_dialogue(dialogue))
     if not talks:
-        raise BrokenFile(file, "holds no talk in which anybody spoke")
+        besides = f"; {failed:,} dialogues in it ended as error" if failed else ""
+        raise BrokenFile(file, f"holds no talk in which anybody spoke{besides}")
     return tuple(talks)
+
+
+def failed_in(path: Path) -> int:
+    """How many dialogues of a run broke off from outside the negotiation; 0 for other files."""
+    file = path / DIALOGUES if path.is_dir() else path
+    if not _is_a_run(file):
+        return 0
+    return sum(dialogue.failed is not None for dialogue in _dialogues(file))
 
 
 def from_dialogue(dialogue: Dialogue) -> Talk:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arrears.bench.run import Progress
+from arrears.models.unanswered import Unanswered
 from arrears.rng import rng_for
 from arrears.synthesis.asking import Clerk
 from arrears.synthesis.conversations import Conversation
@@ -27,7 +28,7 @@ class Applied(NamedTuple):
     told: tuple[str, ...]
     """What there is to say about how it was learned."""
     scrubbed: Mapping[str, int] | None
-    failures: Mapping[str, str]
+    failures: Mapping[str, Unanswered]
     """Conversations left out because the model could not label them."""
 
 
@@ -44,7 +45,7 @@ def label_all(
     """Label and write `out`. BrokenFile and UsageError before anything is learned or asked."""
     told: tuple[str, ...] = ()
     counts: Mapping[str, int] | None = None
-    failures: Mapping[str, str] = {}
+    failures: Mapping[str, Unanswered] = {}
     given: list[list[Given]]
     talks = conversations
     if clerk is not None:

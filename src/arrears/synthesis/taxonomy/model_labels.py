@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from arrears.bench.run import Progress
 from arrears.models.chat import Schema
+from arrears.models.unanswered import Unanswered
 from arrears.prompts.library import Language, words
 from arrears.synthesis.asking import Clerk, Question, ask_all
 from arrears.synthesis.conversations import Conversation
@@ -19,7 +20,8 @@ class ByModel(NamedTuple):
 
     given: Mapping[str, list[Given]]
     """By conversation; what could not be labelled is missing."""
-    failures: Mapping[str, str]
+    failures: Mapping[str, Unanswered]
+    """Why, by conversation. It is in no count of labels: nobody has said that it shows none."""
 
 
 def label_by_model(

@@ -57,7 +57,10 @@ def names_by_model(
     ]
     asked = ask_all(clerk, "names", questions, store, progress)
     for seat, why in asked.failures.items():
-        raise ModelError(f"{clerk.model} gave no draft for the {seat}: {why}")
+        raise ModelError(
+            f"{clerk.model} gave no draft for the {seat}: {why.reason}\n"
+            "No taxonomy is written without it; the same command with --retry-errors asks again"
+        )
     return {seat: asked.answers[seat] for seat in groups}
 
 

@@ -2,13 +2,14 @@
 show it. A pair whose words nobody said is refused, and asked for again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from arrears.bench.run import Progress
-from arrears.errors import UsageError
+from arrears.errors import ModelError, UsageError
 from arrears.models.chat import Schema
+from arrears.models.unanswered import Unanswered, causes_text, counted, most_frequent
 from arrears.strategies import Seat
 from arrears.synthesis.asking import Clerk, Question, ask_all
 from arrears.synthesis.conversations import Conversation
@@ -39,8 +40,8 @@ class Pairs(NamedTuple):
     """All pairs of all conversations that could be read."""
 
     found: list[Pair]
-    failures: dict[str, str]
-    """Conversations without an answer, and why."""
+    failures: Mapping[str, Unanswered]
+    """Conversations without an answer, and why; nothing of them is grouped or counted as noise."""
 
 
 def extract_pairs(
@@ -48,7 +49,8 @@ def extract_pairs(
 ) -> Pairs:
     """Pairs of conversations that hold no personal data any more; stored in `store`.
 
-    Errors as `ask_all`; UsageError where the model saw no strategy at all.
+    Errors as `ask_all`; where the model saw no strategy at all UsageError, or ModelError if some of
+    the conversations failed.
     """
     questions = [
         Question(
@@ -63,8 +65,20 @@ def extract_pairs(
     # In the order of the conversations, whatever the order of the answers.
     found = [p for talk in conversations for p in asked.answers.get(talk.id, [])]
     if not found:
-        raise UsageError(f"{clerk.model} saw no strategy in {len(asked.answers)} conversations")
-    return Pairs(found, dict(asked.failures))
+        seen = f"{clerk.model} saw no strategy in {len(asked.answers):,} conversations"
+        if asked.failures:
+            raise ModelError(f"{seen}, and {failed_text(asked.failures)}")
+        raise UsageError(seen)
+    return Pairs(found, asked.failures)
+
+
+def failed_text(failures: Mapping[str, Unanswered]) -> str:
+    """What to tell where too little was left because conversations failed."""
+    return (
+        f"{len(failures):,} more have no answer ({causes_text(counted(failures.values()))}): "
+        f"{most_frequent(failures.values())}\nTo ask again, give the same command with "
+        "--retry-errors"
+    )
 
 
 def read_pairs(raw: dict[str, Any], talk: Conversation) -> list[Pair]:

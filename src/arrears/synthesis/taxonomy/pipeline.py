@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arrears.bench.run import Progress
-from arrears.errors import UsageError
+from arrears.errors import ModelError, UsageError
+from arrears.models.unanswered import Unanswered
 from arrears.strategies import Seat
 from arrears.synthesis.asking import Clerk
 from arrears.synthesis.conversations import Conversation
@@ -14,7 +15,7 @@ from arrears.synthesis.taxonomy.embeddings import Embedder
 from arrears.synthesis.taxonomy.file import Entry, read_entries, write_entries
 from arrears.synthesis.taxonomy.mining import Groups, by_words, find_groups, taxonomy_of
 from arrears.synthesis.taxonomy.naming import names_by_model
-from arrears.synthesis.taxonomy.pairs import extract_pairs
+from arrears.synthesis.taxonomy.pairs import extract_pairs, failed_text
 from arrears.synthesis.taxonomy.talking import scrubbed, units_of
 
 
@@ -25,7 +26,7 @@ class Mined(NamedTuple):
     groups: Mapping[Seat, Groups]
     scrubbed: Mapping[str, int]
     """Personal data taken out, by kind."""
-    failures: Mapping[str, str]
+    failures: Mapping[str, Unanswered]
     """Conversations that the model could not read, and why."""
 
 
@@ -47,14 +48,14 @@ def mine(
 ) -> Mined:
     """Mine and write `out`; a model's answers lie beside it, `OUT.pairs.jsonl`, `OUT.names.jsonl`.
 
-    Neither a model nor the file sees anything unscrubbed. UsageError where a seat said too little;
-    otherwise errors as `ask_all`.
+    Neither a model nor the file sees anything unscrubbed. UsageError where a seat said too little,
+    ModelError where that is because conversations failed; otherwise errors as `ask_all`.
     """
     check_place(out)
     if clerk is not None:
         clerk.check()
     talks, counts = scrubbed(conversations)
-    failures: Mapping[str, str] = {}
+    failures: Mapping[str, Unanswered] = {}
     said: dict[Seat, list[str]]
     if clerk is None:
         said = {seat: [u.text for u in units_of(talks) if u.seat == seat] for seat in seats}
@@ -63,7 +64,14 @@ def mine(
         pairs = extract_pairs(clerk, talks, store, progress("conversations"))
         failures = pairs.failures
         said = {seat: [p.text for p in pairs.found if p.seat == seat] for seat in seats}
-    groups = {seat: find_groups(said[seat], embed, settings, seed, seat) for seat in seats}
+    try:
+        groups = {seat: find_groups(said[seat], embed, settings, seed, seat) for seat in seats}
+    except UsageError as error:
+        if failures:
+            # Too few are left because others failed: the request itself may be sound.
+            raise ModelError(f"{error}. {len(talks) - len(failures):,} conversations were "
+                             f"answered, and {failed_text(failures)}") from None  # fmt: skip
+        raise
     if clerk is None:
         named = by_words(groups)
     else:
