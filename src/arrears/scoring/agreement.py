@@ -139,16 +139,21 @@ def with_interval(
     places: dict[Hashable, list[int]] = {}
     for at, cluster in enumerate(range(len(table)) if clusters is None else clusters):
         places.setdefault(cluster, []).append(at)
-    units = [np.array(found) for found in places.values()]
-    n = len(units)
+    n = len(places)
     if n < 2:
         return Interval(value, float("nan"), float("nan"))
-    drawn = np.array(
-        [
-            statistic(table[np.concatenate([units[i] for i in rng.integers(0, n, n)])])
-            for _ in range(resamples)
-        ]
-    )
+    in_a_row = table[[at for found in places.values() for at in found]]
+    sizes = np.array([len(found) for found in places.values()])
+    firsts = np.cumsum(sizes) - sizes
+
+    def resample() -> Floats:
+        picks = rng.integers(0, n, n)
+        many = sizes[picks]
+        # From each one's first row on, as many as it has.
+        steps = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        return np.asarray(in_a_row[np.repeat(firsts[picks], many) + steps])
+
+    drawn = np.array([statistic(resample()) for _ in range(resamples)])
     drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
         return Interval(value, float("nan"), float("nan"))
