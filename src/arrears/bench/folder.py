@@ -17,7 +17,7 @@ from typing import Self
 import orjson
 
 from arrears.bench.plan import Plan
-from arrears.errors import RunMismatch
+from arrears.errors import BrokenFile, RunMismatch
 from arrears.files import CASE, LineFile, Span, replace_file
 from arrears.runs.lock import lock_folder
 from arrears.runs.pinned import read_pinned, refuse, store_plan
@@ -113,10 +113,12 @@ def read_plan(folder: Path) -> Plan:
     RunMismatch where there is none or its format version is not this one; BrokenFile where it
     cannot be read.
     """
-    path = folder / PLAN
-    if not path.exists():
-        raise RunMismatch(f"{folder} is not a run folder: it has no {PLAN}")
-    return read_pinned(path, Plan)
+    try:
+        return read_pinned(folder / PLAN, Plan)
+    except BrokenFile as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise RunMismatch(f"{folder} is not a run folder: it has no {PLAN}") from None
+        raise
 
 
 def _agree(folder: Path, plan: Plan) -> None:

@@ -20,7 +20,7 @@ NAME: Final = ".lock"
 _HAVE_NONE: Final = (
     errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY,
 )  # fmt: skip
-_held: set[tuple[int, int, int]] = set()
+_held: set[tuple[int, int, int] | None] = set()
 """Process, device and inode of the locks that this process holds. A record lock does not keep a
 process from itself, and goes with the first of its descriptors that is closed."""
 
@@ -86,12 +86,12 @@ def lock_file(path: Path) -> Lock:
 def _open(place: Path, what: Path) -> int:
     """A descriptor of the lock file, locked."""
     while True:
-        if place.exists() and _key(os.stat(place)) in _held:
+        if _key(_status(place)) in _held:
             raise RunMismatch(f"{what} is being written by this process already")
         fd = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _take(fd, what)
-            if place.exists() and os.path.samestat(os.stat(place), os.fstat(fd)):
+            if _key(_status(place)) == _key(os.fstat(fd)):
                 return fd
         except BaseException:
             os.close(fd)
@@ -126,8 +126,15 @@ def _holder(fd: int) -> str:
     return f" ({process})" if is_running(int(process)) else ""
 
 
-def _key(status: os.stat_result) -> tuple[int, int, int]:
-    return os.getpid(), status.st_dev, status.st_ino
+def _status(place: Path) -> os.stat_result | None:
+    try:
+        return place.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _key(status: os.stat_result | None) -> tuple[int, int, int] | None:
+    return None if status is None else (os.getpid(), status.st_dev, status.st_ino)
 
 
 def _write(fd: int, text: str) -> None:
