@@ -18,7 +18,7 @@ from arrears.errors import ModelError, RunStopped, StorageError, UnreadableAnswe
 
 Why = Literal["provider", "malformed", "seat_code", "arrears", "not_asked", "unknown"]
 REASONS: Final[dict[Why, str]] = {
-    "provider": "the model's endpoint gave no answer",
+    "provider": "the model's endpoint gave no answer, or refused",
     "malformed": "the model answered, and nothing readable",
     "seat_code": "the code of the user's own seat failed",
     "arrears": "a bug in arrears",
