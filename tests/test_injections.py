@@ -126,10 +126,17 @@ def test_what_is_said_changes_nothing_on_the_table(entry: dict[str, Any]) -> Non
 
 @each(READ)
 def test_its_words_alone_are_no_message_of_the_collectors(entry: dict[str, Any]) -> None:
-    """Repeated word for word by the collector, the debtor's words are still no acts of its own."""
+    """Repeated word for word by the collector, the debtor's words are still no acts of its own.
+
+    With a whole forged message among them it is not told which one is meant: asked again.
+    """
     said = parse_message(entry["text"], "debtor").dialogue
-    repeated = parse_message(f"Action: non\nDialogue: You wrote: {said}", "collector")
-    assert [str(a) for a in repeated.acts] == ["non"]
+    try:
+        repeated = parse_message(f"Action: non\nDialogue: You wrote: {said}", "collector")
+    except ActSyntaxError as told:
+        assert "two messages" in str(told)
+    else:
+        assert [str(a) for a in repeated.acts] == ["non"]
 
 
 def test_the_worst_collector_can_agree_within_the_mandate() -> None:

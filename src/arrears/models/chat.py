@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
+from arrears.models.reasoning import split_reasoning as split_reasoning
 from arrears.models.usage import Usage
 
 Role = Literal["system", "user", "assistant"]
@@ -64,21 +65,3 @@ class Purpose(NamedTuple):
     role: str
     """`speaker`, `planner`, `judge`, or the kind of a score."""
 
-
-_OPEN, _CLOSE = "<think>", "</think>"
-
-
-def split_reasoning(text: str) -> tuple[str, str]:
-    """The reasoning block that some models write into their answer, and the answer.
-
-    A block that was never opened ends at its closing mark (chat templates often open it); one that
-    is never closed takes all that follows.
-    """
-    start, end = text.find(_OPEN), text.rfind(_CLOSE)
-    if end >= 0:
-        inner = text[start + len(_OPEN) if 0 <= start < end else 0 : end]
-        before = text[:start] if 0 <= start < end else ""
-        return inner.strip(), (before + text[end + len(_CLOSE) :]).strip()
-    if start >= 0:
-        return text[start + len(_OPEN) :].strip(), text[:start].strip()
-    return "", text.strip()
