@@ -127,7 +127,9 @@ class Price(NamedTuple):
         cached = min(usage.tokens_cached, usage.tokens_in)
         fresh = usage.tokens_in - cached
         return (
-            fresh * self.tokens_in + cached * self.tokens_cached + usage.tokens_out * self.tokens_out
+            fresh * self.tokens_in
+            + cached * self.tokens_cached
+            + usage.tokens_out * self.tokens_out
         ) / 1e6
 
 
@@ -174,9 +176,7 @@ def _read(path: Path) -> tuple[Mapping[str, Price], frozenset[str]]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = {
-            spec: Price(
-                _price(row["in"]), _price(row.get("cached", row["in"])), _price(row["out"])
-            )
+            spec: Price(_price(row["in"]), _price(row.get("cached", row["in"])), _price(row["out"]))
             for spec, row in (raw.get("per_million_tokens") or {}).items()
         }
         return rows, frozenset(raw.get("free") or ())
