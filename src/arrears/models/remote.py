@@ -161,10 +161,12 @@ class RemoteModel:
                     server.tokens.give_back(guess - used.tokens_in - used.tokens_out)
                 if not fault.again:
                     raise
+                given_up = tries >= patience.tries or fault.after > patience.longest_asked
                 server.breaker.failed(call, fault)
-                if tries >= patience.tries or fault.after > patience.longest_asked:
+                if given_up:
                     server.breaker.gave_up(fault)
-                    server.breaker.check()
+                server.breaker.check()
+                if given_up:
                     raise ModelError(
                         f"{server.endpoint.spec}: gave up after {tries} tries: {fault.words}"
                     ) from None
