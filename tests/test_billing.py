@@ -142,7 +142,9 @@ def test_a_rejected_try_is_paid_for_and_logged(name: str, tmp_path: Path) -> Non
 
 
 def test_what_a_filter_stopped_or_patience_gave_up_is_paid_for_too() -> None:
-    server = Scripted(lambda sent: answer(completion("Hel", "content_filter")), price=PRICE, limit=9)
+    server = Scripted(
+        lambda sent: answer(completion("Hel", "content_filter")), price=PRICE, limit=9
+    )
     with pytest.raises(ModelError, match="content filter"):
         asyncio.run(server.model().complete(TALK, Sampling()))
     assert server.budget is not None
@@ -223,12 +225,11 @@ def test_a_server_that_writes_more_than_it_may_is_reckoned_with() -> None:
     )  # fmt: skip
 
     async def story() -> None:
-        model = server.model()
-        with pytest.raises(BudgetSpent):
-            while True:
-                await model.complete(TALK, Sampling())
+        while True:
+            await server.model().complete(TALK, Sampling())
 
-    asyncio.run(story())
+    with pytest.raises(BudgetSpent):
+        asyncio.run(story())
     assert server.budget is not None
     assert len(server.requests) == 2
     assert server.budget.spent <= 25.0

@@ -98,11 +98,7 @@ def read_answer(response: Response) -> Answered:
         raise Fault("unreadable", "answered JSON that is no completion", reported=spent)
     if _is_error(choice.get("error")):
         raise _refused(error_in(choice), spent)
-    try:
-        return Answered(_chosen(choice, reported, spent), reported)
-    except (KeyError, TypeError, AttributeError) as error:
-        words = f"answered JSON that is no completion ({error!r})"
-        raise Fault("unreadable", words, reported=spent) from None
+    return Answered(_chosen(choice, reported, spent), reported)
 
 
 def _json(response: Response) -> Any:
@@ -172,9 +168,9 @@ def _chosen(choice: Mapping[str, Any], reported: Reported, spent: Reported | Non
     if finish in _BROKEN:
         words = f"the answer broke off on the server's side (finish_reason {finish!r})"
         raise Fault("unreadable", words, reported=spent)
-    if message is None and "message" in choice:
-        raise Fault("empty", "answered a choice without a message", reported=spent)
-    message = choice["message"]
+    if not isinstance(message, dict):
+        words = "answered JSON that is no completion: a choice without a message"
+        raise Fault("unreadable", words, reported=spent)
     if message.get("refusal") and not message.get("content"):
         return Completion(str(message["refusal"]), "", reported.usage)
     content = _text(message.get("content"))
@@ -191,9 +187,13 @@ def _finish(found: Any) -> str:
 
 
 def _text(content: Any) -> str:
-    """Content as text; some servers send a list of parts."""
-    if content is None:
-        return ""
+    """Content as text; some servers send a list of parts, thoughts among them."""
     if isinstance(content, str):
         return content
-    return "".join(part["text"] for part in content if part.get("type", "text") == "text")
+    if not isinstance(content, list):
+        return ""
+    parts = (
+        part.get("text") if isinstance(part, dict) and part.get("type", "text") == "text" else part
+        for part in content
+    )
+    return "".join(part for part in parts if isinstance(part, str))
