@@ -95,6 +95,33 @@ def test_a_long_time_between_two_failures_is_no_outage_where_something_was_answe
     assert server.now > 1000
 
 
+def test_a_slow_server_that_drops_a_call_now_and_then_is_not_down() -> None:
+    """Nothing was answered for longer than a minute, but something is on its way."""
+
+    async def story() -> None:
+        server = Scripted(lambda sent: DOWN, patience=ONCE, down_after=(20, 60.0))
+        thinking = asyncio.Event()
+
+        async def post(url: str, headers: Mapping[str, str], body: bytes) -> Response:
+            if b"slow" in body:
+                await thinking.wait()
+                return answer(completion())
+            return DOWN
+
+        server.post = post  # type: ignore[method-assign]
+        words = [Message(role="user", content="slow")]
+        slow = asyncio.ensure_future(server.model().complete(words, Sampling()))
+        await asyncio.sleep(0)
+        for n in range(15):
+            with pytest.raises(ModelError):
+                await call(server, n)
+            server.now += 20.0
+        thinking.set()
+        assert (await slow).text == "Hello."
+
+    asyncio.run(story())
+
+
 def test_a_server_that_throttles_is_not_down() -> None:
     """It asks to wait; calls that are never answered count all the same."""
     slow = Response(429, {"Retry-After": "30"}, b'{"error": {"message": "slow down"}}')

@@ -23,9 +23,10 @@ class Breaker:
     """Of one server, shared by all seats and roles that ask it.
 
     It trips after `most_calls` in a row that were given up, or when tries of at least two calls
-    have failed for `most_seconds` without a success between. A server that throttles (429) or
-    refuses a request for what it says is alive: the former counts as a call only once it is given
-    up, the latter never.
+    have failed for `most_seconds` without a success between, and none is on its way that has lasted
+    longer than those that failed: a server may be slow. One that throttles (429) or refuses a
+    request for what it says is alive: the former counts as a call only once it is given up, the
+    latter never.
     """
 
     def __init__(
@@ -40,16 +41,27 @@ class Breaker:
         self._row = 0
         self._since: float | None = None
         self._failing: set[int] = set()
+        self._longest = 0.0
+        self._sent: dict[int, float] = {}
         self._why = ""
         self._watched: set[asyncio.Timeout] = set()
 
-    def served(self) -> None:
-        """A call was answered."""
-        self._row = 0
-        self._alive()
+    @contextmanager
+    def trying(self, call: int) -> Iterator[None]:
+        """A try of this call is on its way, and its Fault is one of the server's."""
+        began = self._sent[call] = self._clock()
+        try:
+            yield
+        except Fault as fault:
+            self._failed(call, fault, self._clock() - began)
+            raise
+        else:
+            self._row = 0
+            self._alive()
+        finally:
+            del self._sent[call]
 
-    def failed(self, call: int, fault: Fault) -> None:
-        """A try of this call has failed."""
+    def _failed(self, call: int, fault: Fault, seconds: float) -> None:
         if fault.status == 429 or _about_the_request(fault):
             self._alive()
             return
@@ -57,8 +69,11 @@ class Breaker:
         if self._since is None:
             self._since = now
         self._failing.add(call)
+        self._longest = max(self._longest, seconds)
         lasted = now - self._since
-        if lasted >= self._most_seconds and len(self._failing) > 1:
+        if lasted < self._most_seconds or len(self._failing) < 2:
+            return
+        if all(now - sent <= self._longest for sent in self._sent.values()):
             self._trip(f"nothing but failures for {lasted:.0f} s", fault)
 
     def gave_up(self, fault: Fault) -> None:
@@ -87,6 +102,7 @@ class Breaker:
     def _alive(self) -> None:
         self._since = None
         self._failing.clear()
+        self._longest = 0.0
 
     def _trip(self, what: str, fault: Fault) -> None:
         if self._why:

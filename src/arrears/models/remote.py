@@ -129,7 +129,6 @@ class RemoteModel:
                 dialect = change.dialect
                 told.append(change.told)
                 continue
-            server.breaker.served()
             if told:
                 server.learn(dialect, told)
             return answer
@@ -154,7 +153,7 @@ class RemoteModel:
             if server.tokens is not None:
                 await server.tokens.take(guess)
             try:
-                response, (completion, reported) = await self._paid(body, most, tries, began)
+                response, (completion, reported) = await self._paid(call, body, most, tries, began)
             except Fault as fault:
                 used = fault.reported.usage if fault.reported is not None else Usage()
                 if server.tokens is not None:
@@ -162,7 +161,6 @@ class RemoteModel:
                 if not fault.again:
                     raise
                 given_up = tries >= patience.tries or fault.after > patience.longest_asked
-                server.breaker.failed(call, fault)
                 if given_up:
                     server.breaker.gave_up(fault)
                 server.breaker.check()
@@ -178,14 +176,14 @@ class RemoteModel:
             return response, completion
 
     async def _paid(
-        self, body: bytes, most: Usage, tries: int, began: float
+        self, call: int, body: bytes, most: Usage, tries: int, began: float
     ) -> tuple[Response, Answered]:
         """One try, with what it costs. Fault where it brought no answer; BudgetSpent."""
         billing = self._server.billing
         async with billing.try_of(most) as bill:
             tried = perf_counter()
             try:
-                response, answered = await self._once(body)
+                response, answered = await self._once(call, body)
             except Fault as fault:
                 seconds = perf_counter() - tried
                 billing.rejected(bill, fault.reported, self._purpose, seconds, fault.words)
@@ -194,18 +192,19 @@ class RemoteModel:
             billing.answered(bill, answered.reported, self._purpose, tries, seconds)
             return response, answered
 
-    async def _once(self, body: bytes) -> tuple[Response, Answered]:
+    async def _once(self, call: int, body: bytes) -> tuple[Response, Answered]:
         """One try. Fault where it brought no answer."""
         server = self._server
         ticket = await server.gate.enter()
         throttled = served = False
         try:
-            response = await server.transport.post(self._url, self._headers, body)
-            if server.key:
-                response = _without(response, server.key)
-            if response.status != 200:
-                raise fault_of(response)
-            answered = read_answer(response)
+            with server.breaker.trying(call):
+                response = await server.transport.post(self._url, self._headers, body)
+                if server.key:
+                    response = _without(response, server.key)
+                if response.status != 200:
+                    raise fault_of(response)
+                answered = read_answer(response)
             served = True
             return response, answered
         except Fault as fault:
