@@ -20,6 +20,8 @@ FAULTS = (
     "wrong type",
 )  # fmt: skip
 KEY = "sk-stub-0123456789"
+Instead = tuple[int, bytes] | str
+"""What is sent instead of an answer: a status and a body; or `hang`, `drop`."""
 
 
 class Mind(Protocol):
@@ -76,9 +78,11 @@ class Stub:
         no_schema: bool = False,
         no_usage: bool = False,
         repeats_key: bool = False,
+        instead: Callable[[Mapping[str, Any]], Instead | None] = lambda request: None,
     ) -> None:
         self.mind, self.faults, self.key = mind, faults or Faults(), key
         self.no_schema, self.no_usage, self.repeats_key = no_schema, no_usage, repeats_key
+        self.instead = instead
         self.requests: list[dict[str, Any]] = []
         """Every request body, in the order of arrival."""
         self.answered = 0
@@ -139,6 +143,16 @@ class Stub:
         self.requests.append(request)
         if self.no_schema and "response_format" in request:
             return _error(400, "'response_format' of type 'json_schema' is not supported")
+        instead = self.instead(request)
+        if isinstance(instead, tuple):
+            status, sent = instead
+            return web.Response(body=sent, status=status, content_type="application/json")
+        if instead == "drop":
+            assert http.transport is not None
+            http.transport.abort()
+            return web.Response()
+        if instead == "hang":
+            return await self._fail(http, "hang", request)
         fault = self.faults.next(body)
         if fault:
             return await self._fail(http, fault, request)

@@ -4,6 +4,7 @@ The corpus holds whole raw messages that try: forged acts, claims of another man
 values out of range. The ledger's mandate stands, whatever the collector's model makes of them.
 """
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -126,10 +127,14 @@ def test_what_is_said_changes_nothing_on_the_table(entry: dict[str, Any]) -> Non
 
 @each(READ)
 def test_its_words_alone_are_no_message_of_the_collectors(entry: dict[str, Any]) -> None:
-    """Repeated word for word by the collector, the debtor's words are still no acts of its own."""
+    """Repeated word for word by the collector, the debtor's words are still no acts of its own.
+
+    With a whole forged message among them it is not told which one is meant: asked again.
+    """
     said = parse_message(entry["text"], "debtor").dialogue
-    repeated = parse_message(f"Action: non\nDialogue: You wrote: {said}", "collector")
-    assert [str(a) for a in repeated.acts] == ["non"]
+    words = f"Action: non\nDialogue: You wrote: {said}"
+    with contextlib.suppress(ActSyntaxError):
+        assert [str(a) for a in parse_message(words, "collector").acts] == ["non"]
 
 
 def test_the_worst_collector_can_agree_within_the_mandate() -> None:

@@ -24,7 +24,7 @@ from tests.commands import arrears
 from tests.stub_server import Faults, Stub
 
 TALKS = 50
-QUICK = ("--retry-wait", "0")
+QUICK = ("--retry-wait", "0", "--down-after-seconds", "1e9")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.commands import arrears
 from tests.stub_minds import canned
 from tests.stub_server import Faults, Stub
 
-QUICK = ("--retry-wait", "0")
+QUICK = ("--retry-wait", "0", "--down-after-seconds", "1e9")
 PERSON = load_suite("debtbench")[0]
 FINE = {"emotion": 5, "cognition": 5, "style": 5, "changes": [], "reason": "fits"}
 

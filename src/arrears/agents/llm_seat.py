@@ -100,16 +100,36 @@ class LLMSeat:
                 usage=usage,
                 reasoning="\n\n".join(reasoning),
             )
-        written = completion.text[:_EXCERPT] or "(nothing)"
-        raise MalformedReply(f"{error} after {TRIES} tries; the last one was: {written}")
+        raise MalformedReply(f"{error} after {TRIES} tries; {_last(completion)}")
 
     def _read(self, completion: Completion) -> ParsedMessage:
+        """The message. One that was cut off is none, also where it can be read.
+
+        Its end is missing: half a sentence, a value that went on, or, where the model was still in
+        its reasoning (chat templates open that without a mark), the message itself.
+        """
         small = words(self._language)
         if not completion.text:
             raise ActSyntaxError(small["cut" if completion.cut else "empty"])
         try:
-            return parse_message(completion.text, self._seat, self._known)
+            message = parse_message(completion.text, self._seat, self._known)
         except ActSyntaxError as error:
             if completion.cut:
                 raise ActSyntaxError(f"{error} {small['cut']}") from None
             raise
+        if completion.cut:
+            raise ActSyntaxError(small["cut"])
+        return message
+
+
+def _last(completion: Completion) -> str:
+    """The last try as it is stored: what was written, and what a user can do about it."""
+    if completion.text:
+        told = f"the last one was: {completion.text[:_EXCERPT]}"
+    elif completion.reasoning:
+        told = f"the last one was reasoning only, which ends: {completion.reasoning[-_EXCERPT:]}"
+    else:
+        told = "the last one was: (nothing)"
+    if completion.cut:
+        return f"it reached its most tokens (--max-tokens gives it more); {told}"
+    return told

@@ -35,7 +35,7 @@ def cost_table(runs: Sequence[StoredRun]) -> Table | None:
         for call in read_calls(run.path / CALLS):
             key = (call.purpose.seat, call.purpose.role, call.model.partition("@")[0])
             sums = spent.setdefault(key, [0.0, 0.0, 0.0, 0.0])
-            sums[0] += 1
+            sums[0] += not call.rejected
             sums[1] += call.cost or 0.0
             sums[2] += max(0, call.tries - 1)
             sums[3] += call.cached

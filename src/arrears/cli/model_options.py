@@ -51,6 +51,20 @@ _OPTIONS = (
         "--prices", type=click.Path(path_type=Path, exists=True), help="Own prices of models."
     ),
     click.option("--cache", type=click.Path(path_type=Path), help="Folder to keep answers in."),
+    click.option(
+        "--down-after-calls",
+        type=click.IntRange(min=1),
+        default=Settings().down_after_calls,
+        show_default=True,
+        help="Calls in a row that fail before the run stops because an endpoint is down.",
+    ),
+    click.option(
+        "--down-after-seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        default=Settings().down_after_seconds,
+        show_default=True,
+        help="Seconds with nothing but failures before the same.",
+    ),
 )
 
 
@@ -69,6 +83,8 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
         max_cost: float | None,
         prices: Path | None,
         cache: Path | None,
+        down_after_calls: int,
+        down_after_seconds: float,
         **rest: Any,
     ) -> Any:
         usual = Timeouts()
@@ -81,6 +97,8 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
             max_cost,
             prices,
             cache,
+            down_after_calls,
+            down_after_seconds,
         )
         return command(*args, settings=settings, **rest)
 

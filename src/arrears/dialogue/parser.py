@@ -3,8 +3,9 @@
 The message has labelled parts (Thoughts, Strategy, Action, Dialogue), in English or Chinese, in
 any case, bold, as headings or bullets, or is one JSON object with the same keys; a reasoning block
 may stand before it. Acts are read from the action part only, never from prose: once a message has
-its action and its dialogue, a further Action line is words. What cannot be read is an
-`ActSyntaxError` that is sent back to the writer.
+its action and its dialogue, a further Action line is words. With a further Dialogue as well there
+are two messages, one of which may be a draft that was thrown away or a quotation: neither counts.
+What cannot be read is an `ActSyntaxError` that is sent back to the writer.
 """
 
 import json
@@ -17,6 +18,7 @@ import orjson
 from arrears.dialogue.acts import Act
 from arrears.dialogue.acts_text import SHAPE, ReadActs, acts_from_json, read_acts
 from arrears.errors import ActSyntaxError, UnknownName
+from arrears.models.reasoning import blocks_of
 from arrears.strategies import Seat, Strategy, strategy_named
 
 Part = Literal["thoughts", "strategy", "action", "dialogue"]
@@ -71,11 +73,14 @@ _OBJECT: Final = re.compile(r"^[ \t\[]{0,8}\{", re.MULTILINE)
 _TRAILING_COMMA: Final = re.compile(r",\s{0,20}([}\]])")
 # The name of a language is no more than that where a line ends after it: "```ask(…)```" is an act.
 _FENCE: Final = re.compile(r"^```(?:[a-z]{1,12}[ \t]*(?=[\r\n])|json\b)?\s*|\s*```$", re.IGNORECASE)
-_THINK: Final = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _AFTER_NAME: Final = re.compile(r"[(（,，;；:：/+&、]|\s[-–—]+\s|——|\s(?:and|then)\s")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # A byte order mark and a zero-width space are no words.
 _BLANK: Final = " \t\r\n\v\f\u3000\xa0\ufeff\u200b"
+_TWO: Final = (
+    "There are two messages, each with an Action and a Dialogue. Write one message with one Action "
+    "and one Dialogue."
+)
 _QUOTES: Final = (('"', '"'), ("“", "”"), ("「", "」"), ("'", "'"))
 
 
@@ -135,30 +140,11 @@ def _read(action: Any, seat: Seat) -> ReadActs:
 
 
 def _without_reasoning(text: str) -> tuple[str, str]:
-    """The reasoning, and the message around it. An unclosed block ends at the first label.
-
-    Many templates open the block for the model, so a closing tag may stand alone: what is before
-    the first one is reasoning then, but not where it is a whole message already. There the tag
-    is among the words that are said.
-    """
-    tags = list(_THINK.finditer(text)) if "<" in text else []
-    if not tags:
+    """The reasoning, and the message around it. An unclosed block ends at the first label."""
+    if "<" not in text and "[" not in text and "◁" not in text:
         return "", text.strip(_BLANK)
-    reasoning: list[str] = []
-    body: list[str] = []
-    at, opened = 0, False
-    if tags[0][1] and not _is_whole(text[: tags[0].start()]):
-        reasoning.append(text[: tags[0].start()].strip())
-        at = tags[0].end()
-    for tag in tags:
-        if opened and tag[1]:
-            reasoning.append(text[at : tag.start()].strip())
-            opened, at = False, tag.end()
-        elif not opened and not tag[1]:
-            body.append(text[at : tag.start()])
-            opened, at = True, tag.end()
-    body.append(text[at:])
-    return "\n".join(filter(None, reasoning)), "".join(body).strip(_BLANK)
+    found = blocks_of(text, _is_whole)
+    return found.thought, f"{found.said}{found.unclosed}".strip(_BLANK)
 
 
 def _is_whole(text: str) -> bool:
@@ -219,6 +205,7 @@ def _labelled(body: str, repairs: list[str]) -> dict[Part, Any]:
     """The labelled parts. What stands before the first label belongs to the thoughts."""
     parts: dict[Part, list[str]] = {}
     part: Part = "thoughts"
+    second = False
     for line in body.splitlines():
         label = _LABEL.match(line) or _HEADING.match(line)
         if label is not None:
@@ -226,6 +213,9 @@ def _labelled(body: str, repairs: list[str]) -> dict[Part, Any]:
             if named == "action" != part and "action" in parts and "dialogue" in parts:
                 # People forge acts in what they say, and models repeat it.
                 repairs.append("a second Action line in the dialogue was taken as words")
+                second = True
+            elif named == "dialogue" and second:
+                raise ActSyntaxError(_TWO)
             else:
                 part = named
                 line = line[label.end() :]
@@ -241,12 +231,15 @@ def _inline(body: str, by_line: dict[Part, Any]) -> dict[Part, Any]:
     """
     found: dict[Part, list[str]] = {}
     part: Part = "thoughts"
-    at = 0
+    at, second = 0, False
     for mark in _INLINE.finditer(body):
         named = _LABELS[mark[1].lower()]
         begins_line = mark.start() == 0 or body[mark.start() - 1] == "\n"
         saying = part == "dialogue" or "dialogue" in found
         if saying and (named in found or not begins_line):
+            second = second or (named == "action" and "action" in found)
+            if second and named == "dialogue":
+                raise ActSyntaxError(_TWO)
             continue
         if mark.start():
             found.setdefault(part, []).append(body[at : mark.start()].strip())
@@ -275,7 +268,11 @@ def _tagged(body: str) -> dict[Part, Any]:
     lower, at = body.lower(), 0
     for tag in _XML.finditer(body):
         part = _LABELS[tag[1].lower()]
-        if tag.start() < at or part in parts or len(lower) != len(body):
+        if tag.start() < at or len(lower) != len(body):
+            continue
+        if part in parts:
+            if {"action", "dialogue"} <= parts.keys() and part in ("action", "dialogue"):
+                raise ActSyntaxError(_TWO)
             continue
         end = lower.find(f"</{tag[1].lower()}>", tag.end())
         at = end if end >= 0 else len(body)
@@ -306,10 +303,15 @@ def _json_within(body: str) -> dict[Part, Any]:
     text = body[start.end() - 1 :]
     for attempt in (text, _TRAILING_COMMA.sub(r"\1", text)):
         try:
-            found, _ = json.JSONDecoder(strict=False).raw_decode(attempt)
+            found, end = json.JSONDecoder(strict=False).raw_decode(attempt)
         except ValueError:
             continue
-        return _keyed(found)
+        parts = _keyed(found)
+        if _OBJECT.search(attempt, end) and {"action", "dialogue"} <= parts.keys():
+            further = _json_within(attempt[end:])
+            if {"action", "dialogue"} <= further.keys():
+                raise ActSyntaxError(_TWO)
+        return parts
     return {}
 
 

@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from arrears.errors import UsageError
+from arrears.models.billing import Billing
+from arrears.models.breaker import Breaker
 from arrears.models.budget import Budget, CallLog
 from arrears.models.cache import Cache
 from arrears.models.chat import ChatModel, Purpose
@@ -36,6 +38,10 @@ class Settings:
     max_cost: float | None = None
     prices: Path | None = None
     cache: Path | None = None
+    down_after_calls: int = 20
+    """An endpoint counts as down after so many calls in a row that were given up …"""
+    down_after_seconds: float = 60.0
+    """… or where nothing but failures came of it for so long."""
 
 
 def check_model(spec: str, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
@@ -111,12 +117,12 @@ class Backends:
             Ceiling(rpm) if rpm else None,
             Ceiling(tpm) if tpm else None,
             settings.patience,
-            self._prices.of(_priced(endpoint.spec)),
-            self._budget,
-            self._log,
+            Billing(
+                endpoint.spec, self._prices.of(_priced(endpoint.spec)), self._budget, self._log
+            ),
+            Breaker(endpoint.spec, settings.down_after_calls, settings.down_after_seconds),
             self._cache,
             rng_for(0, "jitter", endpoint.spec),
-            set(),
         )
 
 

@@ -14,7 +14,9 @@ from arrears.models.usage import Usage
 
 
 class Call(NamedTuple):
-    """One call that was answered, as it stands in the log of calls."""
+    """One call that was answered, or a try of one that was paid for and brought no answer, as it
+    stands in the log of calls.
+    """
 
     purpose: Purpose
     model: str
@@ -25,11 +27,13 @@ class Call(NamedTuple):
     seconds: float
     cached: bool
     """Answered from the cache on disk: nothing was sent, nothing was paid."""
+    rejected: str = ""
+    """Of a try that brought no answer: why. "" for a call that was answered."""
 
 
 class CallLog:
     """`calls.jsonl`: one line a call, written at once, so that a kill forgets none that was
-    answered.
+    answered. A try that was billed and rejected has a line of its own, with `rejected`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,21 +45,25 @@ class CallLog:
         """Count a call."""
         self.spent += call.cost or 0.0
         usage = call.usage
-        line = orjson.dumps(
-            {
-                **call.purpose._asdict(),
-                "model": call.model,
-                "in": usage.tokens_in,
-                "out": usage.tokens_out,
-                "cached": usage.tokens_cached,
-                "cost": call.cost,
-                "tries": call.tries,
-                "seconds": round(call.seconds, 4),
-                "from_cache": call.cached,
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
-        self._file.append([line])
+        line = {
+            **call.purpose._asdict(),
+            "model": call.model,
+            "in": usage.tokens_in,
+            "out": usage.tokens_out,
+            "cached": usage.tokens_cached,
+            "cost": call.cost,
+            "tries": call.tries,
+            "seconds": round(call.seconds, 4),
+            "from_cache": call.cached,
+        }
+        if call.rejected:
+            line["rejected"] = call.rejected
+        self._file.append([orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)])
+
+    def note(self, model: str, told: str) -> None:
+        """Write down something about a model that is no call; readers of calls pass it over."""
+        line = {"model": model, "note": told}
+        self._file.append([orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)])
 
     def close(self) -> None:
         """Give the file back."""
@@ -63,7 +71,9 @@ class CallLog:
 
 
 def read_calls(path: Path) -> Iterator[Call]:
-    """The calls of a run; lines that a kill has torn are passed over."""
+    """The calls of a run, and the billed tries among them; lines that a kill has torn are passed
+    over.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -78,16 +88,19 @@ def read_calls(path: Path) -> Iterator[Call]:
                     row["tries"],
                     row["seconds"],
                     row["from_cache"],
+                    row.get("rejected", ""),
                 )
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
 
 
 class Budget:
-    """A limit on the money of a run. Every call reserves what it may cost at most beforehand.
+    """A limit on the money of a run. Every try reserves what it may cost at most beforehand.
 
-    A call that could pass the limit waits for those in flight to turn out cheaper, and is refused
-    with BudgetSpent when none is left: so the limit holds, and nothing that fits is refused.
+    A try that could pass the limit waits for those in flight to turn out cheaper, and is refused
+    with BudgetSpent when none is left: so the limit holds, and nothing that fits is refused. A call
+    that is tried again reserves again. Reserving for all its tries at once would hold the limit no
+    better, and would refuse calls that fit, since most are answered by the first try.
     """
 
     def __init__(self, limit: float, spent: float = 0.0) -> None:
@@ -98,7 +111,7 @@ class Budget:
         self._turn = asyncio.Condition()
 
     async def reserve(self, most: float) -> None:
-        """Set aside what a call may cost. BudgetSpent where that would pass the limit."""
+        """Set aside what a try may cost. BudgetSpent where that would pass the limit."""
         async with self._turn:
             while self.spent + self._reserved + most > self.limit:
                 if not self._in_flight:
@@ -112,7 +125,7 @@ class Budget:
             self._in_flight += 1
 
     async def settle(self, most: float, cost: float) -> None:
-        """The call is over; it cost this."""
+        """The try is over; it cost this."""
         async with self._turn:
             self._reserved -= most
             self._in_flight -= 1

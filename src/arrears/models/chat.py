@@ -1,9 +1,10 @@
 """What every model is to the rest of the house: messages in, a completion out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
+from arrears.models.reasoning import split_reasoning as split_reasoning
 from arrears.models.usage import Usage
 
 Role = Literal["system", "user", "assistant"]
@@ -29,12 +30,18 @@ class Sampling:
 
     temperature: float = 0.0
     seed: int | None = None
+    """Which draw this is: calls that are to be drawn apart have different ones. It is sent where
+    the endpoint takes a seed, and is part of the cache's key where it takes none."""
     max_tokens: int | None = None
     """Of the answer; None: 1,024, and 4,096 for a model that reasons first."""
     schema: Schema | None = None
     drawn: tuple[str, str] | None = None
     """Only what lies between these two texts is drawn at the temperature; before and behind, the
     likeliest token is taken. For local models alone; others take no notice."""
+
+    def second(self) -> "Sampling":
+        """The same for a second draw of what may be the very same request: another seed."""
+        return self if self.seed is None else replace(self, seed=self.seed ^ 1)
 
 
 class Completion(NamedTuple):
@@ -63,22 +70,3 @@ class Purpose(NamedTuple):
     seat: str
     role: str
     """`speaker`, `planner`, `judge`, or the kind of a score."""
-
-
-_OPEN, _CLOSE = "<think>", "</think>"
-
-
-def split_reasoning(text: str) -> tuple[str, str]:
-    """The reasoning block that some models write into their answer, and the answer.
-
-    A block that was never opened ends at its closing mark (chat templates often open it); one that
-    is never closed takes all that follows.
-    """
-    start, end = text.find(_OPEN), text.rfind(_CLOSE)
-    if end >= 0:
-        inner = text[start + len(_OPEN) if 0 <= start < end else 0 : end]
-        before = text[:start] if 0 <= start < end else ""
-        return inner.strip(), (before + text[end + len(_CLOSE) :]).strip()
-    if start >= 0:
-        return text[start + len(_OPEN) :].strip(), text[:start].strip()
-    return "", text.strip()

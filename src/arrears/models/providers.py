@@ -93,7 +93,8 @@ def endpoint_of(spec: str, environment: Mapping[str, str]) -> Endpoint:
 
 def answer_tokens(name: str) -> int:
     """The most tokens of an answer: more for a model that reasons first (DebtBench, Table 9)."""
-    return REASONING_TOKENS if _matches("reasoning", name) else ANSWER_TOKENS
+    reasons = _matches("reasoning", name) and not _matches("answers_at_once", name)
+    return REASONING_TOKENS if reasons else ANSWER_TOKENS
 
 
 def key_for(endpoint: Endpoint, environment: Mapping[str, str]) -> str:

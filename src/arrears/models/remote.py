@@ -1,30 +1,34 @@
 """A model behind HTTP: one call, pursued with patience, paced, counted and paid for."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from itertools import count
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 
 from arrears.errors import ModelError
-from arrears.models.budget import Budget, Call, CallLog
+from arrears.models.billing import Billing
+from arrears.models.breaker import Breaker
 from arrears.models.cache import Cache, cache_key
 from arrears.models.chat import Completion, Message, Purpose, Sampling
-from arrears.models.openai_chat import completion_of, request_bytes
+from arrears.models.dialect import PLAIN, Dialect, advice_for, change_after
+from arrears.models.openai_chat import Answered, completion_of, read_answer, request_bytes
 from arrears.models.pacing import Ceiling, Gate
 from arrears.models.providers import Endpoint
 from arrears.models.retries import Patience, fault_of, wait_before
 from arrears.models.transport import Fault, Response, Transport
-from arrears.models.usage import Price, Usage
+from arrears.models.usage import Usage
 
-_SCHEMA = "response_format"
-_SCHEMA_WORDS = ("response_format", "json_schema", "guided", "structured output")
 Sleep = Callable[[float], Awaitable[object]]
+_LOGGER = logging.getLogger(__name__)
+_calls = count(1)
 
 
-class Server(NamedTuple):
+@dataclass(slots=True)
+class Server:
     """One model at one endpoint, with all that its callers share."""
 
     endpoint: Endpoint
@@ -35,15 +39,27 @@ class Server(NamedTuple):
     requests: Ceiling | None
     tokens: Ceiling | None
     patience: Patience
-    price: Price | None
-    budget: Budget | None
-    log: CallLog | None
+    billing: Billing
+    breaker: Breaker
     cache: Cache | None
     rng: np.random.Generator
     """For the jitter of waits; it decides nothing that is said."""
-    refused: set[str]
-    """Optional parts of a request that this server has turned down; they are not sent again."""
+    dialect: Dialect = PLAIN
+    """How requests are written since this server has turned parts of them down."""
     sleep: Sleep = asyncio.sleep
+
+    def learn(self, dialect: Dialect, told: Sequence[str]) -> None:
+        """Write requests in this way from now on, and say so once.
+
+        Calls that are on their way at the same time learn the same, or another part of it.
+        """
+        joined = self.dialect.joined(dialect)
+        if joined == self.dialect:
+            return
+        self.dialect = joined
+        for what in told:
+            _LOGGER.warning("%s %s", self.endpoint.spec, what)
+            self.billing.note(what)
 
 
 class RemoteModel:
@@ -53,59 +69,82 @@ class RemoteModel:
         self._server = server
         self._purpose = purpose
         self._headers = headers_for(server.key)
+        self._url = f"{server.endpoint.base}/chat/completions"
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        """Ask until there is an answer, patience ends, or asking again is no use (ModelError)."""
-        server = self._server
-        if sampling.schema is None:
-            return await self._complete(messages, sampling)
-        if _SCHEMA in server.refused:
-            return await self._complete(messages, replace(sampling, schema=None))
-        try:
-            return await self._complete(messages, sampling)
-        except ModelError as error:
-            if not any(word in str(error) for word in _SCHEMA_WORDS):
-                raise
-            # The prompt asks for JSON too, and what comes is checked either way.
-            server.refused.add(_SCHEMA)
-            return await self._complete(messages, replace(sampling, schema=None))
+        """Ask until there is an answer, patience ends, or asking again is no use (ModelError).
 
-    async def _complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        EndpointDown once the breaker has tripped, also for calls that are on their way.
+        """
         server = self._server
-        url = f"{server.endpoint.base}/chat/completions"
-        body = request_bytes(server.endpoint, messages, sampling)
         began = perf_counter()
         key = ""
         if server.cache is not None:
-            key = cache_key(url, body)
-            stored = server.cache.get(key)
-            if stored is not None:
-                completion = completion_of(Response(200, {}, stored))
-                self._count(completion.usage, 0.0, 0, began, cached=True)
-                return completion
-        if server.budget is None or server.price is None:
-            return (await self._pursue(url, body, key, sampling, began))[0]
-        most = server.price.of(self._most(body, sampling))
-        await server.budget.reserve(most)
-        cost = 0.0
+            # As it is meant, whatever the server has turned down: a fresh run has not learned that.
+            body = request_bytes(server.endpoint, messages, sampling)
+            key = cache_key(self._url, body, None if server.endpoint.takes_seed else sampling.seed)
+            kept = self._kept(server.cache, key, began)
+            if kept is not None:
+                return kept
+        server.breaker.check()
+        with server.breaker.watching() as watch:
+            try:
+                async with watch:
+                    response, completion = await self._answered(messages, sampling, began)
+            except TimeoutError:
+                server.breaker.check()
+                raise
+        if server.cache is not None:
+            server.cache.put(key, response.body)
+        return completion
+
+    def _kept(self, cache: Cache, key: str, began: float) -> Completion | None:
+        stored = cache.get(key)
+        if stored is None:
+            return None
         try:
-            completion, paid = await self._pursue(url, body, key, sampling, began)
-            cost = paid or 0.0
-            return completion
-        finally:
-            await server.budget.settle(most, cost)
+            completion = completion_of(Response(200, {}, stored))
+        except Fault:
+            return None
+        self._server.billing.from_cache(completion.usage, self._purpose, perf_counter() - began)
+        return completion
+
+    async def _answered(
+        self, messages: Sequence[Message], sampling: Sampling, began: float
+    ) -> tuple[Response, Completion]:
+        """The answer to a request, written as this server takes it. ModelError."""
+        server, spec = self._server, self._server.endpoint.spec
+        dialect, told = server.dialect, list[str]()
+        call = next(_calls)
+        while True:
+            body = request_bytes(server.endpoint, messages, sampling, dialect)
+            try:
+                answer = await self._pursue(call, body, sampling, began)
+            except Fault as fault:
+                change = change_after(fault, dialect, server.endpoint, messages, sampling)
+                if change is None:
+                    server.breaker.gave_up(fault)
+                    server.breaker.check()
+                    raise ModelError(f"{spec}: {fault.words}{advice_for(fault)}") from None
+                dialect = change.dialect
+                told.append(change.told)
+                continue
+            if told:
+                server.learn(dialect, told)
+            return answer
 
     def _most(self, body: bytes, sampling: Sampling) -> Usage:
-        """What a call uses at most: a token for two bytes of its request, and the whole answer."""
+        """What a try uses at most: a token for two bytes of its request, and the whole answer."""
         limit = sampling.max_tokens or self._server.endpoint.answer_tokens
         return Usage(len(body) // 2, limit)
 
     async def _pursue(
-        self, url: str, body: bytes, key: str, sampling: Sampling, began: float
-    ) -> tuple[Completion, float | None]:
-        """The answer, and what it cost; None without a price."""
+        self, call: int, body: bytes, sampling: Sampling, began: float
+    ) -> tuple[Response, Completion]:
+        """The answer. ModelError where patience ends, Fault where asking again is no use."""
         server, patience = self._server, self._server.patience
-        guess = len(body) / 4 + (sampling.max_tokens or server.endpoint.answer_tokens)
+        most = self._most(body, sampling)
+        guess = len(body) / 4 + most.tokens_out
         tries = 0
         while True:
             tries += 1
@@ -114,57 +153,65 @@ class RemoteModel:
             if server.tokens is not None:
                 await server.tokens.take(guess)
             try:
-                response, completion = await self._once(url, body)
+                response, (completion, reported) = await self._paid(call, body, most, tries, began)
             except Fault as fault:
+                used = fault.reported.usage if fault.reported is not None else Usage()
                 if server.tokens is not None:
-                    server.tokens.give_back(guess)
+                    server.tokens.give_back(guess - used.tokens_in - used.tokens_out)
                 if not fault.again:
-                    raise ModelError(f"{server.endpoint.spec}: {fault.words}") from None
-                if tries >= patience.tries or fault.after > patience.longest_asked:
+                    raise
+                given_up = tries >= patience.tries or fault.after > patience.longest_asked
+                if given_up:
+                    server.breaker.gave_up(fault)
+                server.breaker.check()
+                if given_up:
                     raise ModelError(
                         f"{server.endpoint.spec}: gave up after {tries} tries: {fault.words}"
                     ) from None
                 await server.sleep(wait_before(tries + 1, fault.after, patience, server.rng))
                 continue
-            usage = completion.usage
             if server.tokens is not None:
-                server.tokens.give_back(guess - usage.tokens_in - usage.tokens_out)
-            if server.cache is not None:
-                server.cache.put(key, response.body)
-            cost = None
-            if server.price is not None:
-                # A limit on money must not rest on a server that counts no tokens.
-                counted = usage.tokens_in or usage.tokens_out
-                cost = server.price.of(usage if counted else self._most(body, sampling))
-            self._count(usage, cost, tries, began)
-            return completion, cost
+                used = reported.usage
+                server.tokens.give_back(guess - used.tokens_in - used.tokens_out)
+            return response, completion
 
-    async def _once(self, url: str, body: bytes) -> tuple[Response, Completion]:
+    async def _paid(
+        self, call: int, body: bytes, most: Usage, tries: int, began: float
+    ) -> tuple[Response, Answered]:
+        """One try, with what it costs. Fault where it brought no answer; BudgetSpent."""
+        billing = self._server.billing
+        async with billing.try_of(most) as bill:
+            tried = perf_counter()
+            try:
+                response, answered = await self._once(call, body)
+            except Fault as fault:
+                seconds = perf_counter() - tried
+                billing.rejected(bill, fault.reported, self._purpose, seconds, fault.words)
+                raise
+            seconds = perf_counter() - began
+            billing.answered(bill, answered.reported, self._purpose, tries, seconds)
+            return response, answered
+
+    async def _once(self, call: int, body: bytes) -> tuple[Response, Answered]:
         """One try. Fault where it brought no answer."""
         server = self._server
         ticket = await server.gate.enter()
         throttled = served = False
         try:
-            response = await server.transport.post(url, self._headers, body)
-            if server.key:
-                response = _without(response, server.key)
-            if response.status != 200:
-                throttled = response.status in (429, 529)
-                raise fault_of(response)
-            completion = completion_of(response)
+            with server.breaker.trying(call):
+                response = await server.transport.post(self._url, self._headers, body)
+                if server.key:
+                    response = _without(response, server.key)
+                if response.status != 200:
+                    raise fault_of(response)
+                answered = read_answer(response)
             served = True
-            return response, completion
+            return response, answered
+        except Fault as fault:
+            throttled = fault.status in (429, 529)
+            raise
         finally:
             server.gate.leave(ticket, throttled=throttled, served=served)
-
-    def _count(
-        self, usage: Usage, cost: float | None, tries: int, began: float, cached: bool = False
-    ) -> None:
-        log = self._server.log
-        if log is not None:
-            spec = self._server.endpoint.spec
-            seconds = perf_counter() - began
-            log.add(Call(self._purpose, spec, usage, cost, tries, seconds, cached))
 
 
 def headers_for(key: str) -> dict[str, str]:

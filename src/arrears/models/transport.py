@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-Kind = Literal["connect", "timeout", "dropped", "status", "unreadable", "empty"]
+from arrears.models.usage import Reported
+
+Kind = Literal["connect", "timeout", "dropped", "status", "unreadable", "empty", "filtered"]
 
 
 class Timeouts(NamedTuple):
@@ -34,7 +36,15 @@ class Fault(Exception):
     """One try that brought no answer."""
 
     def __init__(
-        self, kind: Kind, words: str, *, status: int = 0, again: bool = True, after: float = 0.0
+        self,
+        kind: Kind,
+        words: str,
+        *,
+        status: int = 0,
+        again: bool = True,
+        after: float = 0.0,
+        names: str = "",
+        reported: Reported | None = None,
     ) -> None:
         self.kind: Kind = kind
         self.words = words
@@ -43,6 +53,10 @@ class Fault(Exception):
         """Whether another try may help."""
         self.after = after
         """Seconds that the server asks to wait, 0 where it asks for none."""
+        self.names = names
+        """The field of the request that the server says it is about; "" where it says none."""
+        self.reported = reported
+        """What the try has used all the same, None where the server reports nothing."""
         super().__init__(words)
 
 
@@ -68,12 +82,23 @@ class Transport:
         await self._session.close()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Send and read to the end. Fault of kind `connect`, `timeout` or `dropped`."""
+        """Send and read to the end. Fault of kind `connect`, `timeout` or `dropped`, and of kind
+        `status` for a redirect that would lose the request.
+        """
         http = self._aiohttp
         try:
             async with self._session.post(
                 url, data=body, headers=headers, proxy=self._proxy(url)
             ) as answer:
+                if answer.method != "POST":
+                    # By 301, 302 and 303 the request goes on as a GET, without what it asks.
+                    moved = answer.history[0].status
+                    raise Fault(
+                        "status",
+                        f"{moved} the server has moved to {answer.url}; give that address",
+                        status=moved,
+                        again=False,
+                    )
                 return Response(answer.status, answer.headers, await answer.read())
         except http.ServerTimeoutError as error:
             raise Fault("timeout", f"no answer in time: {error}") from None

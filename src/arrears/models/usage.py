@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from math import ceil, isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -31,6 +32,89 @@ class Usage:
         )
 
 
+_MOST_TOKENS = 10**12
+"""No call uses more; what claims to is no count."""
+
+
+class Reported(NamedTuple):
+    """What a server says that an answer has used: never negative, whatever it sent."""
+
+    usage: Usage
+    tokens_in_known: bool
+    """Whether the server has counted the prompt; else `usage.tokens_in` is 0."""
+    tokens_out_known: bool
+
+    def at_most(self, most: Usage) -> Usage:
+        """What has to be paid for: what was counted, and the most of what was not.
+
+        A limit on money must not rest on a server that counts no tokens.
+        """
+        usage = self.usage
+        return Usage(
+            usage.tokens_in if self.tokens_in_known else most.tokens_in,
+            usage.tokens_out if self.tokens_out_known else most.tokens_out,
+            usage.tokens_cached,
+        )
+
+
+UNKNOWN = Reported(Usage(), False, False)
+"""Of a server that says nothing."""
+
+
+def read_usage(found: Any) -> Reported:
+    """The usage block of an answer, read so that nothing which was reported goes missing.
+
+    Thoughts count as output, also where a server counts them in the total only or beside the
+    completion. Cached tokens are part of the prompt; where there are more of them than the prompt
+    has, they are counted beside it. What is no count (text, a negative or infinite number) is not
+    known.
+    """
+    if not isinstance(found, dict):
+        return UNKNOWN
+    asked = _count(found.get("prompt_tokens", found.get("input_tokens")))
+    written = _count(found.get("completion_tokens", found.get("output_tokens")))
+    total = _count(found.get("total_tokens")) or 0
+    cached = max(
+        _within(found, ("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
+        _count(found.get("prompt_cache_hit_tokens")) or 0,
+        _count(found.get("cache_read_input_tokens")) or 0,
+    )
+    thought = max(
+        _within(found, ("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
+        _count(found.get("reasoning_tokens")) or 0,
+    )
+    if cached > (asked or 0) or ("cache_read_input_tokens" in found and "input_tokens" in found):
+        asked = (asked or 0) + cached + (_count(found.get("cache_creation_input_tokens")) or 0)
+    if written is not None or thought:
+        beside = thought if thought > (written or 0) else 0
+        written = (written or 0) + beside
+    if asked is not None and total > asked:
+        written = max(written or 0, total - asked)
+    elif asked is None and written is not None and total > written:
+        asked = total - written
+    # No prompt is empty: a zero is a server that does not count.
+    return Reported(Usage(asked or 0, written or 0, cached), bool(asked), written is not None)
+
+
+def _within(found: Mapping[str, Any], groups: tuple[str, ...], name: str) -> int:
+    details = (found.get(group) for group in groups)
+    return max((_count(d.get(name)) or 0 for d in details if isinstance(d, dict)), default=0)
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens; None for whatever is none."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return ceil(value) if 0 <= value <= _MOST_TOKENS else None
+
+
 class Price(NamedTuple):
     """Of a million tokens, in the table's currency."""
 
@@ -39,11 +123,12 @@ class Price(NamedTuple):
     tokens_out: float
 
     def of(self, usage: Usage) -> float:
-        """What this usage costs."""
-        fresh = usage.tokens_in - usage.tokens_cached
+        """What this usage costs; never less than nothing."""
+        cached = min(usage.tokens_cached, usage.tokens_in)
+        fresh = usage.tokens_in - cached
         return (
             fresh * self.tokens_in
-            + usage.tokens_cached * self.tokens_cached
+            + cached * self.tokens_cached
             + usage.tokens_out * self.tokens_out
         ) / 1e6
 
@@ -91,7 +176,7 @@ def _read(path: Path) -> tuple[Mapping[str, Price], frozenset[str]]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = {
-            spec: Price(float(row["in"]), float(row.get("cached", row["in"])), float(row["out"]))
+            spec: Price(_price(row["in"]), _price(row.get("cached", row["in"])), _price(row["out"]))
             for spec, row in (raw.get("per_million_tokens") or {}).items()
         }
         return rows, frozenset(raw.get("free") or ())
@@ -99,3 +184,10 @@ def _read(path: Path) -> tuple[Mapping[str, Price], frozenset[str]]:
         raise BrokenFile(path, error.strerror or str(error)) from error
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BrokenFile(path, f"not a table of prices: {error!r}") from error
+
+
+def _price(value: Any) -> float:
+    price = float(value)
+    if isinstance(value, bool) or not isfinite(price) or price < 0:
+        raise ValueError(f"{value!r} is no price")
+    return price

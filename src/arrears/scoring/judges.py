@@ -13,7 +13,7 @@ from arrears.agents.briefing import heard_of, profile_text, transcript_text
 from arrears.debtors.record import Debtor
 from arrears.dialogue.record import Dialogue
 from arrears.models.chat import ChatModel, Message, Sampling, Schema
-from arrears.models.json_answers import ask_json
+from arrears.models.json_answers import ask_json, number_in
 from arrears.models.usage import Usage
 from arrears.prompts.library import Language, prompt
 
@@ -76,9 +76,10 @@ async def judge_pair(
     marks: list[Mapping[str, float]] = []
     usage = Usage()
     reason = ""
-    for one, other in ((a, b), (b, a)):
+    # Of two dialogues with the same text both orders are the same request, yet two votes.
+    for one, other, drawn in ((a, b, sampling), (b, a, sampling.second())):
         found = await _asked(
-            "pairwise", model, sampling, {"first": one, "second": other}, language, _pair,
+            "pairwise", model, drawn, {"first": one, "second": other}, language, _pair,
             _PAIR_SCHEMA,
         )  # fmt: skip
         marks.append(found.scores)
@@ -103,7 +104,8 @@ async def judge_candidates(
     count = len(candidates)
     total = [0.0] * count
     usage = Usage()
-    for order in (range(count), range(count - 1, -1, -1)):
+    forward, backward = range(count), range(count - 1, -1, -1)
+    for order, drawn in ((forward, sampling), (backward, sampling.second())):
         listed = "\n".join(f"{place}. {candidates[i]}" for place, i in enumerate(order, 1))
         filled = prompt("candidates", language).fill(
             {**values, "candidates": listed, "count": str(count)}
@@ -114,7 +116,7 @@ async def judge_candidates(
                 Message(role="system", content=filled.system),
                 Message(role="user", content=filled.ask),
             ],
-            replace(sampling, schema=_CANDIDATES_SCHEMA),
+            replace(drawn, schema=_CANDIDATES_SCHEMA),
             lambda found: _marks(found, count),
         )
         usage += answer.usage
@@ -148,9 +150,10 @@ async def _asked(
 
 
 def _mark(value: Any, least: float, most: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{name} must be a number from {least:g} to {most:g}")
-    number = float(value)
+    try:
+        number = number_in(value, most)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}: {error}") from None
     if not least <= number <= most:
         raise ValueError(f"{name} must be from {least:g} to {most:g}, not {number:g}")
     return number

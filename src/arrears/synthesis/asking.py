@@ -25,6 +25,7 @@ from arrears.models.chat import Message, Purpose, Sampling, Schema
 from arrears.models.json_answers import ask_json
 from arrears.models.unanswered import Unanswered, causes_text, counted, unanswered_of
 from arrears.prompts.library import Language, Prompt, prompt
+from arrears.rng import rng_for
 from arrears.runs.lock import lock_file
 
 T = TypeVar("T")
@@ -144,6 +145,9 @@ async def _ask(
         async def one(question: Question[T]) -> None:
             filled = question.filled
             model = models.model(clerk.model, Purpose(question.case, "synthesis", role))
+            # Two conversations with the same words are asked about twice.
+            rng = rng_for(clerk.seed, "asked", role, question.case)
+            seed = int(rng.integers(1 << 31))
             try:
                 answer = await ask_json(
                     model,
@@ -151,7 +155,7 @@ async def _ask(
                         Message(role="system", content=filled.system),
                         Message(role="user", content=filled.ask),
                     ],
-                    Sampling(0.0, clerk.seed, _MOST_TOKENS, question.schema),
+                    Sampling(0.0, seed, _MOST_TOKENS, question.schema),
                     lambda raw: (raw, question.read(raw)),
                 )
             except Exception as error:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from arrears.debtors.record import EMOTIONS, RESILIENCE_LEVELS, Debtor, Trait
+from arrears.models.json_answers import number_in
 from arrears.synthesis.personas.attributes import characters, sentence, styles, whole_number
 from arrears.synthesis.personas.draft import COGNITION
 
@@ -45,10 +46,13 @@ def read_verdict(answer: Mapping[str, Any], person: Debtor, threshold: float) ->
     """
     scores: dict[Dimension, float] = {}
     for name in DIMENSIONS:
-        score = answer[name]
-        if isinstance(score, bool) or not isinstance(score, int | float) or not 1 <= score <= 5:
+        try:
+            score = number_in(answer[name], 5)
+        except ValueError as error:
+            raise ValueError(f'"{name}" must be a number from 1 to 5: {error}') from None
+        if not 1 <= score <= 5:
             raise ValueError(f'"{name}" must be a number from 1 to 5')
-        scores[name] = float(score)
+        scores[name] = score
     changes = tuple(_change(raw, person) for raw in answer["changes"])
     changes = tuple(c for c in changes if c.before != c.after)
     for change in changes:

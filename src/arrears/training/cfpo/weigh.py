@@ -205,7 +205,7 @@ async def _playout(
     )
     course = table.course
     dialogue = await seating.talk(place, debtor, course.policy, course.debtor_seat, history)
-    reward = await _rewarded(table, dialogue, debtor, place)
+    reward = await _rewarded(table, dialogue, debtor, seating.branch)
     experience = None if isinstance(reward.experience, Unscored) else reward.experience
     total = None if isinstance(reward.total, Unscored) else reward.total
     return Playout(
@@ -213,15 +213,19 @@ async def _playout(
     )
 
 
-async def _rewarded(table: Table, dialogue: Dialogue, debtor: Debtor, place: Place) -> Reward:
+async def _rewarded(
+    table: Table, dialogue: Dialogue, debtor: Debtor, branch: tuple[str | int, ...]
+) -> Reward:
     weights = table.course.weights()
     if table.mind is None:
         return foresight_reward(dialogue, debtor, weights)
+    course = table.course
+    rng = rng_for(course.seed, course.suite, debtor.id, *branch, "experience")
+    sampling = Sampling(0.0, int(rng.integers(1 << 31)))
     try:
         judged = await judge_dialogue(
-            "experience", table.mind, Sampling(0.0, table.course.seed), dialogue, debtor,
-            table.course.lang,
-        )  # fmt: skip
+            "experience", table.mind, sampling, dialogue, debtor, course.lang
+        )
     except ModelError as error:
         return foresight_reward(dialogue, debtor, weights, Unscored(str(error)))
     return foresight_reward(dialogue, debtor, weights, judged.scores["US"])

@@ -19,7 +19,7 @@ from arrears.dialogue.record import Turn
 from arrears.dialogue.rewind import collector_moments
 from arrears.errors import ActSyntaxError, ModelError
 from arrears.models.chat import ChatModel, Message, Sampling
-from arrears.prompts.library import prompt
+from arrears.prompts.library import prompt, words
 from arrears.rng import rng_for
 from arrears.training.conversations import brief, written
 from arrears.training.rejection.defects import choose_defect, defective_system
@@ -57,10 +57,14 @@ async def ask_model(plan: SamplePlan, item: Item, model: ChatModel) -> Negative:
         luck = rng_for(plan.seed, *address, "weak", attempt)
         sampling = Sampling(plan.temperature, int(luck.integers(1 << 31)))
         try:
-            text = (await model.complete(talk, sampling)).text
+            completion = await model.complete(talk, sampling)
         except ModelError as error:
             return Negative("", defect.name, attempt, "failed", str(error))
+        text = completion.text
         try:
+            if completion.cut:
+                # Half a message would teach how long messages are, and not which are good.
+                raise ActSyntaxError(words(plan.lang)["cut"])
             answer = _read(text, style)
         except ActSyntaxError as error:
             why, detail = "unreadable", str(error)
