@@ -8,6 +8,7 @@ import numpy as np
 from arrears.bench.tables import Measure
 from arrears.debtors.record import CATEGORIES
 from arrears.rng import rng_for
+from arrears.training.report.failed import Failures, kept_of
 from arrears.training.report.lines import Compared, Key
 from arrears.training.report.paired import Change, adjusted, changes
 from arrears.training.report.scores import (
@@ -46,6 +47,8 @@ class Versus(NamedTuple):
     """What was given away."""
     categories: Mapping[str, Group]
     """By the debtor's category; empty where debtors have none."""
+    failures: Failures
+    """Dialogues that are in none of the figures."""
 
 
 class Section(NamedTuple):
@@ -87,6 +90,12 @@ def study_of(compared: Compared, weights: Weights | None = None) -> Study:
     return Study(compared, seen, tuple(sections), weights)
 
 
+def before_of(section: Section, key: str) -> float | None:
+    """A figure of the collector before: of the first comparison that has one."""
+    found = (versus.main.changes[key].before for versus in section.versus)
+    return next((value for value in found if value is not None), None)
+
+
 def _versus(
     compared: Compared,
     seen: Mapping[str, Mapping[Key, Seen]],
@@ -101,13 +110,15 @@ def _versus(
         own, other = dcn_columns(LEARNT), debtbench_columns()
     groups: dict[str, Columns] = {"main": own, "other": other, "given": given_columns()}
     found: dict[tuple[str, str], Group] = {}
+    failures: dict[str, Failures] = {}
     for line in compared.after:
+        kept, failures[line.name] = kept_of(compared.before, line, keys)
         for part, columns in groups.items():
             rng = rng_for(seed, "before and after", suite, seat, part)
-            found[line.name, part] = _group(columns, first, seen[line.name], keys, rng)
+            found[line.name, part] = _group(columns, first, seen[line.name], kept, rng)
         for category in _categories(first, keys):
             rng = rng_for(seed, "before and after", suite, seat, category)
-            some = [key for key in keys if first[key].row.category == category]
+            some = [key for key in kept if first[key].row.category == category]
             columns = category_columns()
             found[line.name, category] = _group(columns, first, seen[line.name], some, rng)
     # One correction a table: over all collectors and, where there are any, all categories.
@@ -122,6 +133,7 @@ def _versus(
             found[line.name, "other"],
             found[line.name, "given"],
             {kind: found[line.name, kind] for kind in kinds},
+            failures[line.name],
         )
         for line in compared.after
     )
@@ -139,6 +151,9 @@ def _group(
     keys: Sequence[Key],
     rng: np.random.Generator,
 ) -> Group:
+    if not keys:
+        nothing = Change(None, None, None, None, None, None)
+        return Group(columns.measures, {m.key: nothing for m in columns.measures})
     before, repeats = table_of(columns, first, keys)
     after, _ = table_of(columns, second, keys)
     found = changes(before, after, rng, derive=columns.derive, repeats=repeats)
