@@ -38,14 +38,16 @@ class _Try(NamedTuple):
     why: str = ""
 
 
-def tried(round_: Iterable[Weighed]) -> dict[Part, Tried]:
-    """Every part of a round with its failures."""
+def tried(round_: Iterable[Weighed], candidates: int) -> dict[Part, Tried]:
+    """Every part of a round with its failures; `candidates` are asked for at a turn."""
     totals = Counter[Part]()
     causes: dict[Part, Counter[str]] = {part: Counter() for part in PARTS}
     reasons: dict[Part, Counter[str]] = {part: Counter() for part in PARTS}
     for one in round_:
+        # Two that read alike are stored as one.
+        totals["candidates"] += candidates * len(one.moments)
         for found in _tries(one):
-            totals[found.part] += 1
+            totals[found.part] += found.part != "candidates"
             if found.cause:
                 causes[found.part][found.cause] += 1
                 reasons[found.part][found.why] += 1
@@ -86,8 +88,6 @@ def _tries(weighed: Weighed) -> Iterator[_Try]:
     failure = weighed.dialogue.failed
     yield _Try("dialogues", failure.cause if failure else "", weighed.dialogue.detail)
     for moment in weighed.moments:
-        for _ in range(len(moment.candidates) + moment.unreadable):
-            yield _Try("candidates")
         for why in moment.failed:
             yield _Try("candidates", "provider", why)
         if moment.why:

@@ -149,7 +149,7 @@ def write_pairs(course: Course, debtors: Sequence[Debtor], path: Path, choice: C
     mean = sum(margins) / len(margins) if margins else 0.0
     return Made(
         path / PAIRS, len(lines), talks, moments, mean, unreadable, unjudged, unweighed,
-        tried(read_all(path / WEIGHED)),
+        tried(read_all(path / WEIGHED), course.candidates),
     )  # fmt: skip
 
 

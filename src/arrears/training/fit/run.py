@@ -131,7 +131,7 @@ def prepare(model: Path, data: Data, recipe: Recipe, checkpoints: Path) -> Prepa
     length, tokens = (sft_length, sft_length) if recipe.kind == "sft" else (dpo_length, dpo_tokens)
     laid = lay_out(trainer, recipe, data, length, tokens)._replace(inert=inert)
     if len(laid.order) <= recipe.training.batch:
-        # A warm-up takes up its whole first step at a rate of 0: one step alone would teach nothing.
+        # The first step of a warm-up has a rate of 0: alone it would teach nothing.
         trainer.args.warmup_steps = 0
     from transformers import PrinterCallback
 
