@@ -66,6 +66,12 @@ def config(change: Callable[[dict[str, Any]], object]) -> Damage:
     return damage
 
 
+def layers(found: dict[str, Any], count: int) -> None:
+    """As many layers in the config, whatever is stored."""
+    found["num_hidden_layers"] = count
+    found["layer_types"] = ["full_attention"] * count
+
+
 def in_parts(*, lost: str = "", pointer: str = "") -> Damage:
     """The weights in two files, of which one is lost or a git-lfs pointer."""
 
@@ -130,10 +136,11 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     "a broken config": (wrote("config.json", b'{"model_type": '), "config.json: not JSON"),
     "a config that is a list": (wrote("config.json", b"[]"), "config.json: not a JSON object"),
     "a config of nothing": (wrote("config.json", b"{}"), "Unrecognized model"),
+    "a config that contradicts itself": (config(lambda c: c.update(num_hidden_layers=3)), "its config.json describes no model"),
     "an unknown architecture": (config(lambda c: c.update(model_type="none_such")), "model type `none_such`"),
     "sizes missing in the config": (config(lambda c: [c.pop(k) for k in ("hidden_size", "intermediate_size")]), "of another size"),
-    "a layer more in the config": (config(lambda c: c.update(num_hidden_layers=3)), "11 tensors are missing (model.layers.2.input_layernorm.weight first)"),
-    "a layer less in the config": (config(lambda c: c.update(num_hidden_layers=1)), "11 tensors are in no layer there (model.layers.1.input_layernorm.weight first)"),
+    "a layer more in the config": (config(lambda c: layers(c, 3)), "11 tensors are missing (model.layers.2.input_layernorm.weight first)"),
+    "a layer less in the config": (config(lambda c: layers(c, 1)), "11 tensors are in no layer there (model.layers.1.input_layernorm.weight first)"),
     "weights by other names": (tensors(renamed), "missing (lm_head.weight first), and would be random numbers"),
     "a tensor missing": (tensors(lambda t: t.pop(UP)), f"1 tensor is missing ({UP} first)"),
     "a tensor of another size": (tensors(lambda t: t.update({UP: t[UP][:5].clone()})), f"1 tensor is of another size ({UP} first)"),
@@ -221,11 +228,11 @@ def test_every_command_says_it_in_one_sentence(command: str, whole: Path, tmp_pa
     wrote("model.safetensors", POINTER)(folder)
     (tmp_path / "rows.jsonl").write_text(json.dumps({"messages": small_model.talk(1)}) + "\n")
     if command == "judge":
-        played = arrears(
+        run = arrears(
             "bench", "--suite", "dcn", "--limit", "1", "--collector", "scripted/typical",
             "--no-report", "--out", str(tmp_path / "run"),
         )  # fmt: skip
-        assert played.returncode == 0
+        assert run.returncode == 0
     places = {
         "model": f"hf/{folder}", "folder": str(folder), "out": str(tmp_path / "out"),
         "run": str(tmp_path / "run"), "rows": str(tmp_path / "rows.jsonl"),
@@ -236,7 +243,8 @@ def test_every_command_says_it_in_one_sentence(command: str, whole: Path, tmp_pa
     assert last.startswith("arrears: ")
     assert "model.safetensors: not a safetensors file: it is a git-lfs pointer" in last
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "out" / "dialogues.jsonl").exists(), "nothing was played"
+    played = tmp_path / "out" / "dialogues.jsonl"
+    assert not played.exists() or not played.read_bytes(), "nothing was played"
 
 
 def test_checking_a_model_does_not_reach_for_the_network(whole: Path) -> None:

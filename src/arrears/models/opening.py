@@ -98,9 +98,16 @@ def folded(talk: Sequence[Message]) -> list[Message]:
 def open_tokenizer(folder: Path, **how: Any) -> Any:
     """Its tokenizer, with a token that fills rows up. UsageError where there is none that works."""
     _imported()
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     with _quietly():
+        try:
+            AutoConfig.from_pretrained(folder)
+        except Exception as error:
+            # A tokenizer is looked up by its model's config, and would be blamed for it.
+            raise UsageError(
+                f"hf/{folder}: its config.json describes no model: {told(error)}"
+            ) from error
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(folder, **how)
             tokens = tokenizer("Hello, 1,000.", add_special_tokens=False)["input_ids"]

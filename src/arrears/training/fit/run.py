@@ -54,6 +54,8 @@ _KEPT = "Checkpoints are kept; make room, then resume with the same command"
 _ARGUMENTS = "training_args.bin"
 # How torch says that a file could not be written to its end; it has no error of its own for that.
 _TORCH_WRITES = ("inline_container", "PytorchStreamWriter")
+_UNMARKED = "no assistant tokens"
+"""In what TRL says of a row in which nothing would be learned."""
 _READS = "deserializing"
 """In what safetensors says of a file that it cannot read."""
 
@@ -126,6 +128,12 @@ def prepare(model: Path, data: Data, recipe: Recipe, checkpoints: Path) -> Prepa
         if isinstance(error, ValueError):
             # Such as bf16 on a device that has none.
             raise UsageError(f"this recipe cannot be trained here: {error}") from error
+        if _UNMARKED in str(error):
+            raise UsageError(
+                "in at least one row the model's chat template marks nothing of the assistant's "
+                "words as its own: there is nothing to learn. Put its {% generation %} marks "
+                "around them, or give rows of prompt and completion"
+            ) from error
         raise
     inert = inert_rows(trainer.train_dataset, data, recipe)
     length, tokens = (sft_length, sft_length) if recipe.kind == "sft" else (dpo_length, dpo_tokens)
