@@ -15,9 +15,11 @@ _TOKENIZERS: Final = (
 )  # fmt: skip
 
 
-def check_folder(folder: Path) -> None:
-    """UsageError or BrokenFile, with the file and what to do, unless all the files of a model are
-    there and whole. Reads headers only.
+def check_folder(folder: Path) -> dict[str, object]:
+    """The model's config.json. Reads nothing else but headers.
+
+    UsageError or BrokenFile, with the file and what to do, unless all the files of a model are
+    there and whole.
     """
     config = _config(folder)
     if (folder / INDEX).exists() or (folder / WHOLE).exists():
@@ -39,6 +41,7 @@ def check_folder(folder: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if (folder / name).exists():
             read_object(folder / name)
+    return config
 
 
 def _config(folder: Path) -> dict[str, object]:

@@ -147,8 +147,10 @@ def check_local(folder: Path) -> None:
     """All that can be seen of a model before its weights are read: files, names and shapes of the
     tensors, tokenizer and chat template. UsageError.
     """
-    check_folder(folder)
+    config = check_folder(folder)
     ChatForm(open_tokenizer(folder), folder)
+    if config.get("quantization_config"):
+        return  # Built by another package, which wants the device.
     try:
         import accelerate  # noqa: F401 - transformers builds models without memory by it.
     except ImportError:
