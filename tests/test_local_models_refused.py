@@ -133,6 +133,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     "a broken index": (wrote("model.safetensors.index.json", b"{"), "index.json: not JSON"),
     "a broken pickle": (lambda f: (removed("model.safetensors")(f), wrote("pytorch_model.bin", b"junk")(f)), "cannot be loaded"),
     "an adapter": (an_adapter, "is an adapter and no whole model: merge it into models/base first"),
+    "an adapter with its base's config": (lambda f: (removed("model.safetensors")(f), wrote("adapter_config.json", b"{}")(f)), "is an adapter and no whole model: merge it into its base first"),
     "a broken config": (wrote("config.json", b'{"model_type": '), "config.json: not JSON"),
     "a config that is a list": (wrote("config.json", b"[]"), "config.json: not a JSON object"),
     "a config of nothing": (wrote("config.json", b"{}"), "Unrecognized model"),

@@ -30,6 +30,8 @@ def check_folder(folder: Path) -> dict[str, object]:
                 "quantization_config that says how to read them; use the unquantized weights"
             )
     elif not any(folder.glob(_PICKLES)):
+        if (folder / ADAPTER).is_file():
+            raise _only_an_adapter(folder)
         raise UsageError(
             f"hf/{folder} has a {CONFIG} but no weights ({WHOLE}, or {INDEX} and what it names)"
         )
@@ -49,13 +51,17 @@ def _config(folder: Path) -> dict[str, object]:
     if path.is_file():
         return read_object(path)
     if (folder / ADAPTER).is_file():
-        base = read_object(folder / ADAPTER).get("base_model_name_or_path") or "its base"
-        raise UsageError(
-            f"hf/{folder} is an adapter and no whole model: merge it into {base} first (PEFT's "
-            "merge_and_unload), or train it again without --no-merge"
-        )
+        raise _only_an_adapter(folder)
     raise UsageError(
         f"hf/{folder}: there is no model in {folder}: there is no {CONFIG} in it"
         if folder.is_dir()
         else f"hf/{folder}: there is no model in {folder}: there is no such folder"
+    )
+
+
+def _only_an_adapter(folder: Path) -> UsageError:
+    base = read_object(folder / ADAPTER).get("base_model_name_or_path") or "its base"
+    return UsageError(
+        f"hf/{folder} is an adapter and no whole model: merge it into {base} first (PEFT's "
+        "merge_and_unload), or train it again without --no-merge"
     )
