@@ -15,6 +15,7 @@ from arrears.models.opening import ChatForm, folded, open_tokenizer
 from arrears.training.template import CHAT_TEMPLATE
 from tests import small_model
 from tests.commands import arrears, bench
+from tests.small_qwen import changed
 
 REFUSES = (
     "{%- if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}"
@@ -37,7 +38,10 @@ TALK = [said("system", "You collect."), said("user", "Hello?"), said("assistant"
 @pytest.fixture(scope="module", params=[REFUSES, LEAVES_OUT], ids=["refuses", "leaves out"])
 def no_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose template has no place for a system's message."""
-    return small_model.build(tmp_path_factory.mktemp("no-system"), request.param)
+    folder = small_model.build(tmp_path_factory.mktemp("no-system"), request.param)
+    # Room for a briefing: positions are rotated, so there is nothing to be learned for them.
+    changed(folder / "config.json", lambda c: c.update(max_position_embeddings=16_384))
+    return folder
 
 
 def test_the_system_is_put_before_what_the_user_says_first() -> None:
@@ -77,7 +81,7 @@ def test_such_a_model_answers_as_if_it_were_asked_by_the_user(no_system: Path) -
 def test_such_a_model_plays_and_is_trained(no_system: Path, tmp_path: Path) -> None:
     played = bench(
         tmp_path / "run", "--suite", "dcn", "--limit", "2", "--collector", f"hf/{no_system}",
-        "--max-tokens", "8",
+        "--max-tokens", "8", "--concurrency", "1",
     )  # fmt: skip
     assert {dialogue.ending for dialogue in played} == {"malformed"}, "random words, but words"
     pytest.importorskip("trl", reason="training needs the extra train")
