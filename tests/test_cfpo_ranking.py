@@ -68,10 +68,17 @@ def test_a_candidate_that_nobody_could_judge_is_in_no_pair() -> None:
     assert pairs_of(Moment(2, (candidate(0.9), unjudged), 0), 0.0) == []
 
 
-def test_the_reward_is_the_mean_of_the_playouts_that_were_judged() -> None:
+def test_the_reward_is_the_mean_of_the_playouts_and_of_all_of_them_or_there_is_none() -> None:
     plays = [Playout("agreed", 3, None, r, r, r) for r in (0.2, 0.6)]
-    plays.append(Playout("error", 3, None, 0.0, None, None))
+    # Nobody was asked how it felt, and nobody failed: the rubric had nothing to look at.
+    plays.append(Playout("walked_away", 1, None, 0.0, None, None))
     assert Candidate(Turn("collector", "?", ()), None, tuple(plays)).reward == pytest.approx(0.4)
+    broken = Playout("error", 3, None, 0.0, None, 0.9, failure="provider")
+    unjudged = Playout("agreed", 3, None, 0.5, None, None, unjudged=True)
+    older = Playout("error", 3, None, 0.0, 0.5, 0.25)  # As stored before failures had a cause.
+    for lost in (broken, unjudged, older):
+        assert Candidate(Turn("collector", "?", ()), None, (*plays, lost)).reward is None
+    assert [p.failed for p in (broken, unjudged, older)] == ["provider", "judge", "unknown"]
 
 
 def test_without_simulation_the_marks_rank() -> None:

@@ -88,6 +88,42 @@ def test_f32_holds_every_weight_to_the_last_bit(how: dict[str, Any], tmp_path: P
     assert done.size == (tmp_path / "m.gguf").stat().st_size
 
 
+def stored_head(folder: Path, head: Any) -> None:
+    """Put an output layer beside the embedding of a model whose config says that they are one."""
+    from safetensors.torch import load_file, save_file
+
+    weights = dict(load_file(folder / "model.safetensors"))
+    weights["lm_head.weight"] = head(weights["model.embed_tokens.weight"])
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("head", "own"),
+    [
+        (lambda w: w.clone(), False),
+        (lambda w: w.double().float().bfloat16() * 0 + w.bfloat16(), None),
+        (lambda w: w + 0.5, True),
+        (lambda w: w.index_fill(0, w.new_tensor([1204]).long(), 9.0), True),
+    ],
+    ids=["the same numbers", "rounded", "other numbers", "one other row"],
+)
+def test_an_output_layer_is_exported_as_the_model_plays_with_it(
+    head: Any, own: bool | None, plain: Path, tmp_path: Path
+) -> None:
+    """transformers ties the two only where they are the same numbers; so does the file."""
+    from transformers import AutoModelForCausalLM
+
+    folder = Path(shutil.copytree(plain, tmp_path / "m"))
+    stored_head(folder, head)
+    export_gguf(folder, tmp_path / "m.gguf", "f32")
+    there = numbers(tmp_path / "m.gguf")
+    played = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
+    wanted = played.get_output_embeddings().weight.detach().numpy()
+    np.testing.assert_array_equal(there.get("output.weight", there["token_embd.weight"]), wanted)
+    if own is not None:
+        assert ("output.weight" in there) is own
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_matrices_are_stored_as_asked_for_and_norms_exactly(dtype: Dtype, tmp_path: Path) -> None:
     made, _ = model(tmp_path / "m", dtype="bfloat16")

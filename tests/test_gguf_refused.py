@@ -60,6 +60,7 @@ def test_a_tokenizer_that_llama_cpp_would_read_otherwise_is_refused(
 
 MODELS: dict[str, tuple[Callable[[Any], object], str]] = {
     "another kind": (lambda c: c.update(architectures=["LlamaForCausalLM"]), "holds LlamaForCausalLM; Qwen3ForCausalLM is what"),
+    "the recipes' base": (lambda c: c.update(architectures=["Qwen2ForCausalLM"]), "llama.cpp converts most others itself: python convert_hf_to_gguf.py"),
     "experts": (lambda c: c.update(architectures=["Qwen3MoeForCausalLM"]), "holds Qwen3MoeForCausalLM"),
     "no kind": (lambda c: (c.pop("architectures"), c.update(model_type="bert")), "holds bert"),
     "stretched positions": (lambda c: c["rope_parameters"].update(rope_type="yarn"), "rope is yarn"),
@@ -115,6 +116,9 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "an index of nothing": (lambda f: (f / "model.safetensors.index.json").write_text("{}"), "weight_map: names no files"),
     "no tokenizer": (remove("tokenizer.json"), "holds no tokenizer.json"),
     "a torn tokenizer": (lambda f: (f / "tokenizer.json").write_text("{"), "tokenizer.json: not JSON"),
+    "weights that are a pointer": (lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n"), "it is a git-lfs pointer"),
+    "weights that are a pickle": (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "holds its weights as a pickle"),
+    "a chat form that is no Jinja": (lambda f: (f / "chat_template.jinja").write_text("{% for m in messages %}{{ m }"), "chat_template.jinja, line 1: the chat template is no Jinja"),
     "no chat form": (remove("chat_template.jinja"), "has no chat template"),
     "an end that is no token": (lambda f: changed(f / "tokenizer_config.json", lambda s: s.update(eos_token="</s>")), "eos_token: '</s>' is no token"),
     "no end": (lambda f: changed(f / "tokenizer_config.json", lambda s: s.pop("eos_token")), "names no eos_token"),

@@ -1,6 +1,7 @@
 """Copies of a local model: the same answers, each talk with the copy that knows it, nothing left."""
 
 import asyncio
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ pytest.importorskip("torch", reason="local models need the extra hf")
 from arrears.errors import ModelError, RunStopped, UsageError
 from arrears.models.chat import Completion, Message, Sampling
 from arrears.models.hf import LocalModel
-from arrears.models.replicas import Replicas, useful_copies
+from arrears.models.replica import _what_came
+from arrears.models.replicas import Gone, Replicas, useful_copies
 from tests import small_model
 
 
@@ -100,6 +102,130 @@ def test_a_copy_that_is_ended_from_outside_stops_the_run(folder: Path) -> None:
             asyncio.run(asked())
         with pytest.raises(RunStopped, match="resume with the same command"):
             asyncio.run(model.answer([ask("Hello.")], Sampling()))
+    finally:
+        model.close()
+
+
+PICKY = (
+    "{% for m in messages %}{% if 'forbidden' in m.content %}{{ raise_exception('not this') }}"
+    "{% endif %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""A chat template that takes most conversations and raises at some."""
+
+
+@pytest.fixture(scope="module")
+def picky(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that cannot be asked everything."""
+    return small_model.build(tmp_path_factory.mktemp("picky"), PICKY)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_whatever_is_raised_for_one_message_is_its_answer(copies: int, picky: Path) -> None:
+    model = LocalModel(picky, 8) if copies == 1 else Replicas(picky, 8, copies)
+
+    async def all_of_them() -> list[object]:
+        texts = ("Hello.", "This is forbidden.", "Good day.", "And this, forbidden too.")
+        return await asyncio.gather(
+            *(model.answer([ask(text)], Sampling(max_tokens=4)) for text in texts),
+            return_exceptions=True,
+        )
+
+    try:
+        said = asyncio.run(all_of_them())
+    finally:
+        model.close()
+    assert [isinstance(answer, Completion) for answer in said] == [True, False, True, False]
+    for answer in (said[1], said[3]):
+        assert isinstance(answer, ModelError)
+        assert "chat template cannot lay out this conversation (TemplateError: not this)" in str(
+            answer
+        )
+
+
+async def _raises(error: Exception) -> Completion:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "text"),
+    [
+        (ModelError("it does not fit"), ModelError, "it does not fit"),
+        (RunStopped("leave --drawn out"), RunStopped, "leave --drawn out"),
+        (KeyError("tokens"), ModelError, "hf: KeyError: 'tokens'"),
+        (ZeroDivisionError(), ModelError, "hf: ZeroDivisionError"),
+        (MemoryError("no room"), ModelError, "hf: MemoryError: no room"),
+    ],
+)
+def test_an_error_crosses_the_pipe_as_what_a_caller_expects(
+    raised: Exception, kind: type[Exception], text: str
+) -> None:
+    class Failing:
+        def answer(self, messages: list[Message], sampling: Sampling) -> object:
+            return _raises(raised)
+
+    found = asyncio.run(_what_came(Failing(), [], Sampling()))  # type: ignore[arg-type]
+    assert isinstance(found, Gone)
+    told = pickle.loads(pickle.dumps(found)).error()
+    assert type(told) is kind
+    assert str(told) == text
+
+
+def test_a_worker_that_breaks_leaves_nobody_waiting(folder: Path) -> None:
+    model = LocalModel(folder, 8)
+
+    def broken(count: int) -> list[object]:
+        raise ZeroDivisionError("in the middle")
+
+    model._taken = broken  # type: ignore[assignment]
+
+    async def asked() -> list[object]:
+        return await asyncio.gather(
+            *(model.answer([ask(f"Case {n}.")], Sampling()) for n in range(3)),
+            return_exceptions=True,
+        )
+
+    try:
+        said = asyncio.run(asked())
+    finally:
+        model.close()
+    assert [str(error) for error in said] == ["hf: ZeroDivisionError: in the middle"] * 3
+
+
+def test_a_copy_that_is_lost_in_the_middle_leaves_nobody_waiting(folder: Path) -> None:
+    """One is killed; from the other comes what nobody can read. (Opening copies takes seconds.)"""
+    model = Replicas(folder, 8, 2)
+    killed, torn = model._copies
+
+    class Torn:
+        def poll(self) -> bool:
+            return True
+
+        def recv(self) -> object:
+            raise pickle.UnpicklingError("torn")
+
+    async def lost() -> list[list[object]]:
+        said = []
+        for copy in model._copies:
+            long = [
+                asyncio.ensure_future(copy.answer([ask(f"Case {n}.")], Sampling(0.7, n, 400)))
+                for n in range(3)
+            ]
+            await copy.answer([ask("The first one.")], Sampling(max_tokens=1))
+            if copy is killed:
+                copy._process.kill()
+            else:
+                copy._hear(Torn())  # type: ignore[arg-type]
+            said.append(await asyncio.gather(*long, return_exceptions=True))
+        return said
+
+    try:
+        for answers in asyncio.run(lost()):
+            assert all(isinstance(answer, Completion | RunStopped) for answer in answers)
+            gone = [str(answer) for answer in answers if isinstance(answer, RunStopped)]
+            assert gone
+            assert all("was ended from outside" in text for text in gone)
+        assert torn._process.wait() != 0, "it was ended"
     finally:
         model.close()
 

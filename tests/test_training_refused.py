@@ -76,7 +76,7 @@ def answered(kind: Kind, shelf: Path, out: Path, *more: str) -> tuple[str, int]:
         (["--recipe", "nano-dpo"], "the recipe is for dpo; run `arrears train dpo`"),
         (["--set", "training.lr=1"], "training.lr: there is no such key; known: epochs"),
         (["--set", "training"], "--set takes key=value"),
-        (["--model", "hf/{tmp}/nothing"], "there is no config.json in"),
+        (["--model", "hf/{tmp}/nothing"], "there is no such folder"),
         (["--model", "openai/gpt-4o"], "--model takes hf/PATH"),
         (["--out", "{tmp}/full"], "is not empty and holds no training (letter.txt is in it)"),
         (["--out", "{tmp}/empty.jsonl"], "is a file; --out names a folder"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arrears.agents.briefing import WORDINGS, Wording
+from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
 from arrears.cli.reward_options import weights_of, weights_option
 from arrears.cli.writing import alone_in
@@ -80,6 +81,9 @@ _RUBRIC = "scripted/rubric"
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("--retry-errors", is_flag=True, help="Weigh again the debtors of which a dialogue, a "
+              "playout, a candidate or a judge had failed.")  # fmt: skip
+@fail_option
 @model_options
 def cfpo(
     policy: str,
@@ -113,6 +117,8 @@ def cfpo(
     lang: Language,
     seed: int,
     as_json: bool,
+    retry_errors: bool,
+    most_failed: float,
     settings: Settings,
 ) -> None:
     """Play training debtors' talks once, branch them, look where each branch ends, and learn to
@@ -155,11 +161,13 @@ def cfpo(
             alone_in(out)
             _say_cost(estimate(course), rounds)
         with RunProgress(f"talks of round {number}") as progress:
-            made: Made = weigh_round(one, settings, progress)
-        told.append({**made._asdict(), "path": str(made.path)})
+            made: Made = weigh_round(one, settings, progress, retry_errors=retry_errors)
+        told.append(_plain(made))
         _say_made(made, number)
         if pairs_only:
             break
+        # Now and not after the learning: the pairs of what failed are not there yet.
+        refuse_failures(failed_of(made, number), most_failed, "failed")
         with RunProgress(f"steps of round {number}") as progress:
             policy = f"hf/{learn_round(one, made, progress).folder}"
     if as_json:
@@ -168,6 +176,8 @@ def cfpo(
         print(told[0]["path"])
     else:
         print(policy)
+    if pairs_only:
+        refuse_failures(failed_of(made, 1), most_failed, "failed")
 
 
 def _people(
@@ -208,12 +218,27 @@ def _say_cost(expected: "Estimate", rounds: int) -> None:
         )
 
 
+def _plain(made: "Made") -> dict[str, object]:
+    """A round for readers that are programs."""
+    tried = {part: found._asdict() for part, found in made.tried.items()}
+    return {**made._asdict(), "path": str(made.path), "tried": tried}
+
+
+def failed_of(made: "Made", number: int) -> dict[str, Failed]:
+    """What of a round failed, part by part."""
+    return {
+        f"round {number}, {part}": Failed(sum(t.failed.values()), t.total, t.reason)
+        for part, t in made.tried.items()
+    }
+
+
 def _say_made(made: "Made", number: int) -> None:
     odd = "".join(
         f", {count:,} {what}"
         for count, what in (
             (made.unreadable, "candidates could not be read"),
             (made.unjudged, "turns without marks (the judge failed)"),
+            (made.unweighed, "candidates could not be weighed (a playout or its judge failed)"),
         )
         if count
     )
@@ -222,3 +247,11 @@ def _say_made(made: "Made", number: int) -> None:
         f"talks, {made.margin:.3f} apart on average{odd}",
         file=sys.stderr,
     )
+    for part, found in made.tried.items():
+        if found.failed:
+            causes = ", ".join(f"{cause} {count:,}" for cause, count in found.failed.items())
+            print(
+                f"round {number}: {sum(found.failed.values()):,} of {found.total:,} {part} failed "
+                f"({causes}): {found.reason}",
+                file=sys.stderr,
+            )

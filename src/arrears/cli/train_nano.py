@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from arrears.cli.failure_options import Failed, fail_option, refuse_failures
+
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of all stages; "
@@ -15,9 +17,17 @@ import click
               "one.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="PART.KEY=VALUE",
               help="Over the recipe, such as cfpo.rounds=1; may be repeated.")  # fmt: skip
+@click.option("--retry-errors", is_flag=True, help="Play again what had failed.")
+@fail_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def nano(
-    out: Path, seed: int, recipe: Path | None, settings: tuple[str, ...], as_json: bool
+    out: Path,
+    seed: int,
+    recipe: Path | None,
+    settings: tuple[str, ...],
+    retry_errors: bool,
+    most_failed: float,
+    as_json: bool,
 ) -> None:
     """Train a collector of eight million parameters from random weights: first to talk, then, by
     CFPO against the built-in debtor, to look ahead; and meet test debtors before and after.
@@ -27,6 +37,8 @@ def nano(
     """
     from arrears.bench.run import Progress
     from arrears.bench.terminal import RunProgress
+    from arrears.cli.train_cfpo import failed_of
+    from arrears.training.cfpo.run import Made
     from arrears.training.nano.recipe import read_nano
     from arrears.training.nano.stages import whole_way
 
@@ -37,8 +49,28 @@ def nano(
             bars.close()
             return bars.enter_context(RunProgress(name))
 
-        whole = whole_way(chosen, out, seed, bar)
+        def weighed(number: int, made: Made) -> None:
+            refuse_failures(failed_of(made, number), most_failed, "failed")
+
+        whole = whole_way(chosen, out, seed, bar, weighed, retry_errors=retry_errors)
     from arrears.cli.report import show_runs
 
     show_runs((whole.proof,), whole.proof / "report.html", as_json)
     print(f"the collector: hf/{whole.model}", file=sys.stderr)
+    refuse_failures(_failed_in(whole.proof), most_failed)
+
+
+def _failed_in(folder: Path) -> dict[str, Failed]:
+    """The dialogues of a run that failed, by collector."""
+    from arrears.bench.stored import open_run
+    from arrears.dialogue.failures import CAUSES
+
+    rows = open_run(folder).rows
+    found: dict[str, Failed] = {}
+    for name in dict.fromkeys(row.collector for row in rows):
+        causes = [row.failure for row in rows if row.collector == name]
+        failed = [cause for cause in causes if cause is not None]
+        reason = max(failed, key=failed.count, default="")
+        told = next((text for cause, text in CAUSES.items() if cause == reason), "")
+        found[name] = Failed(len(failed), len(causes), told)
+    return found

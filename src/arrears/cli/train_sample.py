@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arrears.agents.briefing import WORDINGS, Wording
+from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
 from arrears.debtors.record import Debtor
 from arrears.debtors.store import read_debtors
@@ -85,6 +86,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--out", type=_PATH, required=True, help="Folder; the same command takes it up.")
 @model_options
 @click.option("--retry-errors", is_flag=True, help="Ask again where a model had failed.")
+@fail_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def sample(
     name: str,
@@ -107,6 +109,7 @@ def sample(
     out: Path,
     settings: Settings,
     retry_errors: bool,
+    most_failed: float,
     as_json: bool,
 ) -> None:
     """Make training data by playing, keeping the best, and taking it apart (DCN, section 6.3).
@@ -148,8 +151,15 @@ def sample(
     with Sample(plan, people, out) as folder:
         with RunProgress("talks") as progress:
             folder.play(settings, progress, retry_errors=retry_errors)
-        with RunProgress("rejected answers") as progress:
-            funnel = folder.draw(settings, progress, chosen, retry_errors=retry_errors)
+        words = folder.failures()
+        talks = plan.suite.debtors * len(plan.styles) * plan.per_style
+        failed = {generator: Failed(len(words), talks, max(words, key=words.count, default=""))}
+        try:
+            with RunProgress("rejected answers") as progress:
+                funnel = folder.draw(settings, progress, chosen, retry_errors=retry_errors)
+        except UsageError:
+            refuse_failures(failed, most_failed)  # They are why nothing is left.
+            raise
     if as_json:
         import orjson
 
@@ -160,6 +170,9 @@ def sample(
     if funnel.drawn < plan.pairs:
         click.echo(f"{funnel.drawn:,} rows: there were no more for --pairs {plan.pairs}", err=True)
     click.echo(f"all in {out}", err=True)
+    refuse_failures(failed, most_failed)
+    silent = funnel.left_out.get("failed", 0)
+    refuse_failures({weak: Failed(silent, funnel.asked)}, most_failed, "rejected answers")
 
 
 def _people(
@@ -200,8 +213,9 @@ def _table(plan: "SamplePlan", funnel: "Funnel") -> "Table":
 
     dropped = counts(dict(funnel.dropped)) or "none"
     top = f"top {plan.keep * 100:g}%; {counts(dict(funnel.styles))}"
+    failed = counts(dict(funnel.failed))
     rows = [
-        ("talks played", funnel.played, ""),
+        ("talks played", funnel.played, f"failed, in nothing below: {failed}" if failed else ""),
         ("passed filter 1", funnel.passed, f"dropped: {dropped}"),
         ("best of each debtor", funnel.best, f"of {plan.suite.debtors:,} debtors"),
         ("kept by filter 2", funnel.kept, top),

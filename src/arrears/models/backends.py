@@ -47,12 +47,16 @@ class Settings:
 def check_model(spec: str, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
     """See before anything is spent that a model can be called at all.
 
-    UnknownName or UsageError: no such provider, no key, no such folder, no price for --max-cost.
+    UnknownName or UsageError: no such provider, no key, no price for --max-cost; of a local model
+    all that can be seen before its weights are read.
     """
     provider, _, name = spec.partition("/")
     if provider == LOCAL:
-        if not (Path(name) / "config.json").exists():
-            raise UsageError(f"{spec}: there is no model in {name or '(no path)'}")
+        if not name:
+            raise UsageError(f"{spec}: there is no model in (no path); name a folder, hf/PATH")
+        from arrears.models.opening import check_local
+
+        check_local(Path(name))
         return
     key_for(endpoint_of(spec, environment), environment)
     if settings.max_cost is not None:

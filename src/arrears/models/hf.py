@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from arrears.errors import ModelError, RunStopped, UsageError
+from arrears.errors import ModelError, RunStopped
 from arrears.machine import cores
 from arrears.models import attention
 from arrears.models.chat import Completion, Message, Sampling, split_reasoning
 from arrears.models.decoding import Answer, Request, Writer, fits, write
 from arrears.models.kept import KEEPS, Memory
+from arrears.models.model_folder import check_folder
+from arrears.models.opening import ChatForm, open_tokenizer, open_weights, told
 from arrears.models.providers import answer_tokens
 from arrears.models.replicas import Replicas, useful_copies
 from arrears.models.usage import Usage
@@ -40,30 +42,15 @@ class LocalModel:
 
     def __init__(self, path: Path, batch: int, keeps: int = KEEPS) -> None:
         """`keeps`: bytes of what was read before, on a processor. UsageError where the folder holds
-        no model or the extra is not installed."""
-        if not (path / "config.json").exists():
-            raise UsageError(f"hf/{path} is no model: there is no config.json in {path}")
-        try:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-            from transformers.utils.logging import disable_progress_bar
-        except ImportError as error:
-            raise UsageError(
-                f"hf/… needs torch and transformers ({error.name} is missing); "
-                "pip install 'arrears[hf]'"
-            ) from None
+        no model that is whole, or the extra is not installed."""
+        check_folder(path)
+        tokenizer = open_tokenizer(path, padding_side="left")
+        self._form = ChatForm(tokenizer, path)
+        import torch
+
         self._torch: Any = torch
-        disable_progress_bar()
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(path, padding_side="left")
-            model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
-        except (OSError, ValueError, KeyError) as error:
-            raise UsageError(f"hf/{path} cannot be loaded: {error}") from error
-        if tokenizer.chat_template is None:
-            raise UsageError(f"hf/{path} has no chat template in its tokenizer")
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
+        model = open_weights(path, dtype="auto")
         self._tokenizer, self._model = tokenizer, model.to(device).eval()
         self._device = device
         self._answer_tokens = answer_tokens(path.name)
@@ -87,17 +74,15 @@ class LocalModel:
         """Seconds in which it has read and written so far, in the batch that is joined and left."""
 
     async def answer(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        """Queue a conversation and wait for its answer. ModelError where it does not fit,
-        RunStopped where this model cannot answer as it is asked to."""
+        """Queue a conversation and wait for its answer. ModelError where it does not fit or the
+        chat template refuses it, RunStopped where this model cannot answer as it is asked to."""
         if sampling.drawn and self._writer is None:
             raise RunStopped(
                 "a model that forgets part of what it reads cannot draw a part of its message; "
                 "leave --drawn out"
             )
         talk = list(messages)
-        prompt = self._tokenizer.apply_chat_template(
-            talk, tokenize=False, add_generation_prompt=True
-        )
+        prompt = self._form.text(talk)
         future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(talk, prompt, sampling, future))
         if self._running is None or self._running.done():
@@ -109,6 +94,17 @@ class LocalModel:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
+        try:
+            await self._work_off()
+        except Exception as error:
+            # Nobody awaits this task: without an answer from here they would wait for ever.
+            left = [*self._asked.values(), *self._waiting]
+            self._asked, self._waiting = {}, []
+            for one in left:
+                if not one.answer.done():
+                    one.answer.set_exception(ModelError(f"hf: {told(error)}"))
+
+    async def _work_off(self) -> None:
         while self._waiting or (self._writer is not None and self._writer.live):
             # Whoever is ready to speak in this round of the loop joins in this round.
             await asyncio.sleep(0)
@@ -186,7 +182,7 @@ class LocalModel:
                 await self._answer(batch[:middle])
                 await self._answer(batch[middle:])
             elif not batch[0].answer.done():
-                batch[0].answer.set_exception(ModelError(f"hf: {error}"))
+                batch[0].answer.set_exception(ModelError(f"hf: {told(error)}"))
             return
         for one, completion in zip(batch, answers, strict=True):
             if not one.answer.done():

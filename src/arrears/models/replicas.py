@@ -14,9 +14,9 @@ from math import ceil
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from arrears.errors import ModelError, RunStopped, UsageError
+from arrears.errors import ArrearsError, ModelError, RunStopped, UsageError
 from arrears.models.chat import Completion, Message, Sampling
 from arrears.models.kept import KEEPS
 
@@ -37,6 +37,17 @@ def useful_copies(path: Path, batch: int, cores: int, accelerated: bool) -> int:
     if not 0 < weights <= _SMALL:
         return 1
     return max(1, min(cores, batch // _LEAST, _MOST))
+
+
+class Gone(NamedTuple):
+    """An error on its way to the other process: its text, and whether the run has to stop."""
+
+    text: str
+    stops: bool = False
+
+    def error(self) -> ArrearsError:
+        """The error again, as a caller of the model gets it."""
+        return RunStopped(self.text) if self.stops else ModelError(self.text)
 
 
 class Replicas:
@@ -103,7 +114,9 @@ class _Copy:
         try:
             told = self._pipe.recv()
         except (EOFError, OSError):
-            raise UsageError(f"hf/{self._path} cannot be loaded: its process ended") from None
+            raise UsageError(
+                f"hf/{self._path} cannot be loaded: its process ended (for want of memory?)"
+            ) from None
         if told is not None:
             raise UsageError(told)
 
@@ -132,11 +145,13 @@ class _Copy:
                 waiting = self._answers.get(number)
                 if waiting is None or waiting.done():
                     continue
-                if isinstance(found, str):
-                    waiting.set_exception(ModelError(found))
+                if isinstance(found, Gone):
+                    waiting.set_exception(found.error())
                 else:
                     waiting.set_result(found)
-        except (EOFError, OSError):
+        except Exception:
+            # Nothing else that comes can be trusted to belong to the message it names.
+            self._process.kill()
             self._gone()
 
     def _gone(self) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from arrears.errors import UnwritablePlace, UsageError, cannot_write
 from arrears.files import replace_file
-from arrears.training.gguf_model import Qwen3, Weight, read_model
+from arrears.models.weights import Weight
+from arrears.training.gguf_model import Qwen3, read_model
 from arrears.training.gguf_vocabulary import Vocabulary, read_vocabulary
 from arrears.training.template import plain_template
 

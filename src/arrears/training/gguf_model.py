@@ -1,27 +1,19 @@
-"""A trained Qwen3 as transformers stores it: its shape, and its weights one at a time.
-
-Read without torch: a safetensors file is a JSON header and raw numbers.
-"""
+"""A trained Qwen3 as transformers stores it: its shape, and its weights one at a time."""
 
 from collections.abc import Mapping
-from math import prod
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arrears.errors import BrokenFile, UsageError
+from arrears.models.weights import INDEX, NUMBERS, WHOLE, Weight, by, read_object, tensors_in
 
 ARCHITECTURE: Final = "Qwen3ForCausalLM"
 _CONFIG: Final = "config.json"
-_INDEX: Final = "model.safetensors.index.json"
-_WHOLE: Final = "model.safetensors"
-_HEADER: Final = 8
-"""Bytes that tell the length of a safetensors header."""
-_NUMBERS: Final = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_EMBEDDING: Final = "model.embed_tokens.weight"
+_HEAD: Final = "lm_head.weight"
 _Count = Annotated[int, Field(ge=1)]
 
 
@@ -61,42 +53,14 @@ class Qwen3(BaseModel):
             "mlp.down_proj": (wide, inner),
         }
         found: dict[str, tuple[int, ...]] = {
-            "model.embed_tokens.weight": (self.vocab_size, wide),
+            _EMBEDDING: (self.vocab_size, wide),
             "model.norm.weight": (wide,),
         }
         for number in range(self.num_hidden_layers):
             found |= {f"model.layers.{number}.{n}.weight": s for n, s in layer.items()}
         if not self.tie_word_embeddings:
-            found["lm_head.weight"] = (self.vocab_size, wide)
+            found[_HEAD] = (self.vocab_size, wide)
         return found
-
-
-class Weight(NamedTuple):
-    """Where one tensor lies."""
-
-    path: Path
-    kind: str
-    """As safetensors writes it: F32, F16, BF16."""
-    shape: tuple[int, ...]
-    start: int
-    """Bytes from the start of the file."""
-
-    def read(self) -> NDArray[np.float32]:
-        """Its numbers. UsageError where one is not finite, BrokenFile where the file is gone."""
-        try:
-            stored = np.memmap(
-                self.path, dtype=_NUMBERS[self.kind], mode="r", offset=self.start, shape=self.shape
-            )
-        except OSError as error:
-            raise BrokenFile(self.path, error.strerror or str(error)) from error
-        if self.kind == "BF16":
-            # The upper half of a float32.
-            numbers = (stored.astype(np.uint32) << 16).view(np.float32)
-        else:
-            numbers = stored.astype(np.float32)
-        if not np.isfinite(numbers).all():
-            raise UsageError(f"{self.path} holds numbers that are not finite; the model is broken")
-        return numbers
 
 
 def read_model(folder: Path) -> tuple[Qwen3, Mapping[str, Weight]]:
@@ -106,10 +70,19 @@ def read_model(folder: Path) -> tuple[Qwen3, Mapping[str, Weight]]:
     it is not whole.
     """
     shape = _read_shape(folder)
-    found = _weights(folder)
-    if shape.tie_word_embeddings:
-        # Some tied models are stored with their output beside the embedding: the same numbers.
-        found.pop("lm_head.weight", None)
+    pickled = any(folder.glob("pytorch_model*.bin"))
+    if pickled and not ((folder / WHOLE).exists() or (folder / INDEX).exists()):
+        raise UsageError(
+            f"{folder} holds its weights as a pickle (pytorch_model.bin), which is not read here; "
+            "save the model as safetensors first"
+        )
+    found = tensors_in(folder)
+    if shape.tie_word_embeddings and _HEAD in found:
+        if _own_head(found):
+            # transformers plays with the head that is stored, whatever the config says.
+            shape = shape.model_copy(update={"tie_word_embeddings": False})
+        else:
+            del found[_HEAD]
     expected = shape.shapes()
     missing = [name for name in expected if name not in found]
     if missing:
@@ -126,9 +99,9 @@ def read_model(folder: Path) -> tuple[Qwen3, Mapping[str, Weight]]:
         weight = found[name]
         if weight.shape != size:
             raise UsageError(
-                f"{weight.path}: {name} is {_by(weight.shape)}, {_CONFIG} makes it {_by(size)}"
+                f"{weight.path}: {name} is {by(weight.shape)}, {_CONFIG} makes it {by(size)}"
             )
-        if weight.kind not in _NUMBERS:
+        if weight.kind not in NUMBERS:
             raise UsageError(
                 f"{weight.path}: {name} holds {weight.kind} numbers; save the model as float32, "
                 "float16 or bfloat16"
@@ -136,17 +109,12 @@ def read_model(folder: Path) -> tuple[Qwen3, Mapping[str, Weight]]:
     return shape, {name: found[name] for name in expected}
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. BrokenFile where it cannot be read."""
-    try:
-        found = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise BrokenFile(path, error.strerror or str(error)) from error
-    except orjson.JSONDecodeError as error:
-        raise BrokenFile(path, f"not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise BrokenFile(path, "not a JSON object")
-    return found
+def _own_head(found: Mapping[str, Weight]) -> bool:
+    """Whether an output layer is stored that is not the embedding over again."""
+    head, embedding = found[_HEAD], found.get(_EMBEDDING)
+    if embedding is None or head.kind not in NUMBERS or embedding.kind not in NUMBERS:
+        return True
+    return not head.same_numbers(embedding)
 
 
 def _read_shape(folder: Path) -> Qwen3:
@@ -161,7 +129,9 @@ def _read_shape(folder: Path) -> Qwen3:
     named = raw.get("architectures") or [raw.get("model_type")]
     if named != [ARCHITECTURE]:
         raise UsageError(
-            f"{folder} holds {', '.join(map(str, named))}; {ARCHITECTURE} is what can be exported"
+            f"{folder} holds {', '.join(map(str, named))}; {ARCHITECTURE} is what can be exported "
+            "here. llama.cpp converts most others itself: python convert_hf_to_gguf.py "
+            f"{folder} --outfile OUT.gguf"
         )
     rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
     if not isinstance(rope, dict):
@@ -182,51 +152,3 @@ def _read_shape(folder: Path) -> Qwen3:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise BrokenFile(path, first["msg"], field=".".join(map(str, first["loc"]))) from None
-
-
-def _weights(folder: Path) -> dict[str, Weight]:
-    """All tensors of one file or of many."""
-    index = folder / _INDEX
-    if not index.exists():
-        whole = folder / _WHOLE
-        if not whole.exists():
-            raise UsageError(f"{folder} holds no weights: neither {_WHOLE} nor {_INDEX} is in it")
-        return _tensors(whole)
-    places = read_object(index).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(n, str) for n in places.values()):
-        raise BrokenFile(index, "names no files", field="weight_map")
-    found: dict[str, Weight] = {}
-    for name in sorted(set(places.values())):
-        found |= _tensors(folder / name)
-    return found
-
-
-def _tensors(path: Path) -> dict[str, Weight]:
-    """The header of a safetensors file. BrokenFile where the file is cut short."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(_HEADER), "little")
-            # A length read from anything else may be any number.
-            header = orjson.loads(file.read(length) if length < size else b"")
-        start = _HEADER + length
-        found = {}
-        for name, about in header.items():
-            if name == "__metadata__":
-                continue
-            begin, end = about["data_offsets"]
-            if start + end > size:
-                raise BrokenFile(path, f"cut short: {name} ends at byte {start + end} of {size}")
-            kind, shape = about["dtype"], tuple(about["shape"])
-            if kind in _NUMBERS and prod(shape) * np.dtype(_NUMBERS[kind]).itemsize != end - begin:
-                raise BrokenFile(path, f"{name}: {_by(shape)} {kind} is not {end - begin} bytes")
-            found[name] = Weight(path, kind, shape, start + begin)
-    except OSError as error:
-        raise BrokenFile(path, error.strerror or str(error)) from error
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BrokenFile(path, "not a safetensors file") from None
-    return found
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

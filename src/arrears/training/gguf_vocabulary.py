@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
+from jinja2 import Environment, TemplateSyntaxError
 
 from arrears.errors import BrokenFile, UsageError
-from arrears.training.gguf_model import read_object
+from arrears.models.weights import read_object
+from arrears.training.template import plain_template
 
 _TOKENIZER: Final = "tokenizer.json"
 _SETTINGS: Final = "tokenizer_config.json"
@@ -96,6 +98,7 @@ def read_vocabulary(folder: Path, size: int) -> Vocabulary:
     # Without one llama.cpp takes token 11, whatever that is. Nothing is ever put before a prompt.
     bos = pad if bos is None else bos
     form = _template(folder, settings)
+    _check_form(folder, form)
     return Vocabulary(tokens, types, merges, splitting, eos, pad, bos, form)
 
 
@@ -198,6 +201,16 @@ def _template(folder: Path, settings: Mapping[str, Any]) -> str:
     if not isinstance(form, str):
         raise UsageError(f"{folder} has no chat template in its tokenizer")
     return form
+
+
+def _check_form(folder: Path, form: str) -> None:
+    """BrokenFile for a template that no server could use either."""
+    try:
+        Environment(extensions=["jinja2.ext.loopcontrols"]).parse(plain_template(form))
+    except TemplateSyntaxError as error:
+        raise BrokenFile(
+            folder / _FORM, f"the chat template is no Jinja: {error.message}", error.lineno
+        ) from None
 
 
 def _shown(value: object) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arrears.errors import UnknownName, UsageError
+from arrears.models.opening import told
 from arrears.synthesis.extras import extra, one_thread
 
 Vectors = NDArray[np.float32]
@@ -123,8 +124,8 @@ def _loaded(folder: str) -> Any:
     disable_progress_bar()
     try:
         return SentenceTransformer(folder, device="cpu")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"hf/{folder}: cannot be loaded: {str(error)[:300]}") from error
+    except Exception as error:
+        raise UsageError(f"hf/{folder}: cannot be loaded: {told(error)}") from error
 
 
 def _without_model() -> UsageError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import arrears
 from arrears.bench.plan import digest_of
@@ -16,10 +16,12 @@ from arrears.runs.rules import DIALOGUES, REQUESTS, rules_digest
 from arrears.training.cfpo.plan import RULES, Course
 from arrears.training.cfpo.run import Choice, Made, weigh_all
 from arrears.training.fit.base import digests_of
+from arrears.training.fit.folder import PLAN
 from arrears.training.fit.recipe import Recipe
 from arrears.training.fit.run import Fitted, fit
 
 _OTHERS = ("debtor_seat", "judge", "experience")
+_MODEL: Final = "model"
 
 
 class Round(NamedTuple):
@@ -57,21 +59,29 @@ def course_of(policy: str, suite: str, people: Sequence[Debtor], **rest: Any) ->
         raise UsageError(f"this round cannot be held: {error}") from None
 
 
-def weigh_round(one: Round, settings: Settings, progress: Progress = silent) -> Made:
-    """Play, branch and weigh; the pairs. Errors as `weigh_all`."""
+def weigh_round(
+    one: Round, settings: Settings, progress: Progress = silent, *, retry_errors: bool = False
+) -> Made:
+    """Play, branch and weigh; the pairs. Errors as `weigh_all`.
+
+    A round that was learned from stays as it is, `retry_errors` or not: its policy belongs to it.
+    """
+    retry_errors = retry_errors and not (one.out / _MODEL / PLAN).exists()
     return weigh_all(
-        one.course, one.people, one.out, settings=settings, choice=one.choice, progress=progress
-    )
+        one.course, one.people, one.out,
+        settings=settings, choice=one.choice, progress=progress, retry_errors=retry_errors,
+    )  # fmt: skip
 
 
 def learn_round(one: Round, made: Made, progress: Progress = silent) -> Fitted:
     """The policy of this round. ArrearsError where there is nothing to learn from."""
     if not made.pairs:
+        lost = f" ({made.unweighed:,} candidates could not be weighed)" if made.unweighed else ""
         raise ArrearsError(
             f"{made.path} has no pairs: no two messages of one turn were {one.choice.margin:g} "
-            "apart. Lower --margin, or weigh more debtors or candidates"
+            f"apart{lost}. Lower --margin, or weigh more debtors or candidates"
         )
     provider, _, path = one.course.policy.partition("/")
     if provider != LOCAL:
         raise UsageError(f"{one.course.policy} cannot be trained here; use --pairs-only")
-    return fit("dpo", Path(path), made.path, one.out / "model", one.recipe, progress=progress)
+    return fit("dpo", Path(path), made.path, one.out / _MODEL, one.recipe, progress=progress)

@@ -25,6 +25,7 @@ from arrears.models.chat import Purpose, Sampling
 from arrears.rng import rng_for
 from arrears.runs.lock import lock_folder
 from arrears.runs.pinned import read_pinned, refuse, store_plan
+from arrears.training.cfpo.failed import Part, Tried, forget_failed, tried
 from arrears.training.cfpo.listwise import ListJudge, ModelListJudge, RubricListJudge
 from arrears.training.cfpo.pairs import Pair, pairs_of
 from arrears.training.cfpo.plan import RUBRIC, Course
@@ -58,6 +59,10 @@ class Made(NamedTuple):
     """Candidates that could not be read."""
     unjudged: int
     """Turns at which the listwise judge failed."""
+    unweighed: int
+    """Candidates that were played out and have no worth, because a playout or its judge failed."""
+    tried: Mapping[Part, Tried]
+    """What was tried, and what of it failed from outside the negotiation."""
 
 
 def check(course: Course, settings: Settings) -> None:
@@ -89,9 +94,11 @@ def weigh_all(
     settings: Settings | None = None,
     choice: Choice | None = None,
     progress: Progress = silent,
+    retry_errors: bool = False,
 ) -> Made:
     """Weigh every debtor's talk that is still owed, and write the pairs.
 
+    `retry_errors` weighs those again of which anything had failed from outside the negotiation.
     RunMismatch where the folder was begun with another plan or another process writes it;
     RunStopped and StorageError with all that is done kept.
     """
@@ -99,6 +106,8 @@ def weigh_all(
     check(course, settings)
     with lock_folder(path):
         _begin(course, path)
+        if retry_errors:
+            forget_failed(path / WEIGHED)
         _weigh_owed(course, debtors, path, settings, progress)
         return write_pairs(course, debtors, path, choice or Choice())
 
@@ -123,7 +132,7 @@ def _weigh_owed(
 def write_pairs(course: Course, debtors: Sequence[Debtor], path: Path, choice: Choice) -> Made:
     """The training set of a round that was weighed."""
     people = {f"{course.suite}/{d.id}": d for d in debtors}
-    talks = moments = unreadable = unjudged = 0
+    talks = moments = unreadable = unjudged = unweighed = 0
     lines: list[bytes] = []
     margins: list[float] = []
     for weighed in read_all(path / WEIGHED):
@@ -134,6 +143,7 @@ def write_pairs(course: Course, debtors: Sequence[Debtor], path: Path, choice: C
             moments += 1
             unreadable += moment.unreadable
             unjudged += bool(moment.why)
+            unweighed += sum(any(p.failed for p in c.playouts) for c in moment.candidates)
             by_marks = course.without == "simulation"
             for pair in pairs_of(moment, choice.margin, choice.most, by_marks):
                 row = row_of(course, weighed, moment, pair, people[weighed.case])
@@ -143,7 +153,10 @@ def write_pairs(course: Course, debtors: Sequence[Debtor], path: Path, choice: C
     order = rng_for(course.seed, course.suite, "pairs").random(len(lines)).argsort()
     replace_file(path / PAIRS, lambda out: out.write(b"".join(lines[i] for i in order)))
     mean = sum(margins) / len(margins) if margins else 0.0
-    return Made(path / PAIRS, len(lines), talks, moments, mean, unreadable, unjudged)
+    return Made(
+        path / PAIRS, len(lines), talks, moments, mean, unreadable, unjudged, unweighed,
+        tried(read_all(path / WEIGHED), course.candidates),
+    )  # fmt: skip
 
 
 def row_of(

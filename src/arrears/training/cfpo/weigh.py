@@ -5,7 +5,8 @@ weighed are ones that it comes to. At a chosen turn it writes N messages for the
 temperature of their own; the judge keeps K; each of these is played to the end M times, every time
 against the same debtor with the same past. Playouts of different messages share their luck: the
 m-th of one meets the same chances as the m-th of another, so that their difference is the message's
-doing.
+doing. A candidate of which one playout failed from outside, or could not be judged, has no worth:
+over the others alone its mean would be compared with means over other chances.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from arrears.agents.seating import Place, Seating
 from arrears.debtors.record import Debtor
+from arrears.dialogue.failures import Cause
 from arrears.dialogue.loop import Agent, Remembers
 from arrears.dialogue.record import Dialogue, Ending, Turn
 from arrears.dialogue.rewind import Before, collector_moments
@@ -27,7 +29,7 @@ from arrears.scoring.unscored import Unscored
 from arrears.terms import Terms
 from arrears.training.cfpo.listwise import ListJudge, best
 from arrears.training.cfpo.plan import Course
-from arrears.training.reward import Reward, foresight_reward
+from arrears.training.reward import Reward, agreement_quality, foresight_reward
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,19 @@ class Playout:
     experience: float | None
     """None where nobody could judge it."""
     reward: float | None
+    failure: Cause | None = None
+    """Who failed, where it was broken off from outside the negotiation (ending `error`)."""
+    unjudged: bool = False
+    """Whether a judge was asked how it felt and failed."""
+    why: str = ""
+    """The words of whoever failed."""
+
+    @property
+    def failed(self) -> str:
+        """Who failed, `judge` included; "" for a playout that counts."""
+        if self.ending == "error":
+            return self.failure or "unknown"
+        return "judge" if self.unjudged else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,10 @@ class Candidate:
 
     @property
     def reward(self) -> float | None:
-        """Mean over the playouts that were judged; None where there is none."""
+        """Mean over the playouts that could be judged; None where there is none, or where one of
+        them failed from outside the negotiation."""
+        if any(p.failed for p in self.playouts):
+            return None
         judged = [p.reward for p in self.playouts if p.reward is not None]
         return sum(judged) / len(judged) if judged else None
 
@@ -74,6 +92,8 @@ class Moment:
     """Candidates that could not be read, even when asked again."""
     why: str = ""
     """Where the judge failed, its words."""
+    failed: tuple[str, ...] = ()
+    """Candidates that the policy was asked for and that did not come: why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +141,8 @@ async def _weighed(table: Table, debtor: Debtor, place: Place, before: Before) -
     written = await asyncio.gather(
         *(_candidate(table, debtor, place, before, n) for n in range(1, course.candidates + 1))
     )
-    turns = [turn for turn in written if turn is not None]
+    turns = [turn for turn in written if isinstance(turn, Turn)]
+    failed = tuple(str(error) for error in written if isinstance(error, ModelError))
     unlike = _unlike(course, turns)
     marks: tuple[float, ...] | None = None
     why = ""
@@ -153,8 +174,9 @@ async def _weighed(table: Table, debtor: Debtor, place: Place, before: Before) -
             )
             for at, turn in enumerate(unlike)
         ),
-        len(written) - len(turns),
+        len(written) - len(turns) - len(failed),
         why,
+        failed,
     )
 
 
@@ -176,16 +198,16 @@ def _kept(course: Course, turns: Sequence[Turn], marks: Sequence[float] | None) 
 
 async def _candidate(
     table: Table, debtor: Debtor, place: Place, before: Before, n: int
-) -> Turn | None:
-    """One message for this past; None where it cannot be read."""
+) -> Turn | MalformedReply | ModelError:
+    """One message for this past, or why there is none: unreadable, or none could be had."""
     branch = ("candidate", before.view.number, n)
     drawn = replace(table.seating, branch=branch, acts_alone=table.course.drawn == "acts")
     seat = drawn.collector(table.course.policy, place, debtor)
     await _brought_to(seat, before, debtor, table.course)
     try:
         return await seat.reply(before.view)
-    except (MalformedReply, ModelError):
-        return None
+    except (MalformedReply, ModelError) as error:
+        return error
 
 
 async def _brought_to(seat: Agent, before: Before, debtor: Debtor, course: Course) -> None:
@@ -205,7 +227,20 @@ async def _playout(
     )
     course = table.course
     dialogue = await seating.talk(place, debtor, course.policy, course.debtor_seat, history)
-    reward = await _rewarded(table, dialogue, debtor, seating.branch)
+    failure = dialogue.failed
+    if failure is not None:
+        return Playout(
+            dialogue.ending, dialogue.exchanges, None, 0.0, None, None,
+            failure=failure.cause, why=dialogue.detail,
+        )  # fmt: skip
+    try:
+        reward = await _rewarded(table, dialogue, debtor, seating.branch)
+    except ModelError as error:
+        return Playout(
+            dialogue.ending, dialogue.exchanges, dialogue.terms,
+            agreement_quality(dialogue.terms, debtor, course.yearly_rate), None, None,
+            unjudged=True, why=str(error),
+        )  # fmt: skip
     experience = None if isinstance(reward.experience, Unscored) else reward.experience
     total = None if isinstance(reward.total, Unscored) else reward.total
     return Playout(
@@ -216,16 +251,12 @@ async def _playout(
 async def _rewarded(
     table: Table, dialogue: Dialogue, debtor: Debtor, branch: tuple[str | int, ...]
 ) -> Reward:
-    weights = table.course.weights()
+    """The reward of a playout. ModelError where the judge failed."""
+    course = table.course
+    weights = course.weights()
     if table.mind is None:
         return foresight_reward(dialogue, debtor, weights)
-    course = table.course
     rng = rng_for(course.seed, course.suite, debtor.id, *branch, "experience")
     sampling = Sampling(0.0, int(rng.integers(1 << 31)))
-    try:
-        judged = await judge_dialogue(
-            "experience", table.mind, sampling, dialogue, debtor, course.lang
-        )
-    except ModelError as error:
-        return foresight_reward(dialogue, debtor, weights, Unscored(str(error)))
+    judged = await judge_dialogue("experience", table.mind, sampling, dialogue, debtor, course.lang)
     return foresight_reward(dialogue, debtor, weights, judged.scores["US"])

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from arrears.errors import UsageError
+from arrears.models.model_folder import check_folder
+from arrears.models.opening import ChatForm, open_tokenizer, open_weights
 from arrears.training.fit.folder import read_json
 from arrears.training.fit.recipe import Recipe
 
@@ -41,16 +43,7 @@ def check_packages() -> None:
 
 def check_model(folder: Path) -> None:
     """UsageError where the folder holds no model that can be trained."""
-    if (folder / "config.json").is_file():
-        if not _weights(folder):
-            raise UsageError(f"hf/{folder} has a config.json but no weights (*.safetensors)")
-        return
-    if (folder / "adapter_config.json").is_file():
-        raise UsageError(
-            f"hf/{folder} is an adapter and no whole model; train it again without --no-merge, "
-            "or merge it into its base first"
-        )
-    raise UsageError(f"hf/{folder} is no model: there is no config.json in {folder}")
+    check_folder(folder)
 
 
 def digests_of(folder: Path) -> Digests:
@@ -70,27 +63,23 @@ def digests_of(folder: Path) -> Digests:
     return Digests(weights.hexdigest(), words.hexdigest())
 
 
-def open_base(folder: Path, recipe: Recipe) -> tuple[Any, Any]:
-    """The model, as the recipe wants it held, and its tokenizer. UsageError."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def open_base(folder: Path, recipe: Recipe) -> tuple[Any, Any, ChatForm]:
+    """The model, as the recipe wants it held, its tokenizer, and how it lays out a conversation.
 
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=getattr(torch, recipe.model.dtype),
-            attn_implementation=recipe.model.attention,
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise UsageError(f"hf/{folder} cannot be loaded: {error}") from error
-    if tokenizer.chat_template is None:
-        raise UsageError(f"hf/{folder} has no chat template in its tokenizer")
+    UsageError.
+    """
+    tokenizer = open_tokenizer(folder)
+    form = ChatForm(tokenizer, folder)
     if tokenizer.eos_token_id is None:
         raise UsageError(f"hf/{folder} has no token that ends a message (eos_token)")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer
+    import torch
+
+    model = open_weights(
+        folder,
+        dtype=getattr(torch, recipe.model.dtype),
+        attn_implementation=recipe.model.attention,
+    )
+    return model, tokenizer, form
 
 
 def quiet() -> None:

@@ -35,6 +35,8 @@ class Course:
         self._before = resumed.seconds if resumed else 0.0
         self._stop, self._progress = stop, progress
         self._began = monotonic()
+        self.begun = False
+        """Whether everything was loaded and the first step came."""
         self._main = rank() == 0
         self._metrics = Metrics(out, self._start) if self._main else None
 
@@ -44,6 +46,7 @@ class Course:
 
     def begin(self) -> None:
         """The first step comes next."""
+        self.begun = True
         self._began = monotonic()
         self._tell(self._start)
 

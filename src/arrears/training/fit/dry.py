@@ -36,6 +36,8 @@ class Dry(NamedTuple):
     """Of these."""
     rows: int
     left_out: int
+    inert: int
+    """Rows that teach nothing."""
     longest: int
     """Tokens of the longest row."""
     steps: int
@@ -67,6 +69,7 @@ def dry_run(
             sum(p.numel() for p in ready.model.parameters() if p.requires_grad),
             ready.laid.rows,
             ready.laid.left_out,
+            ready.laid.inert,
             ready.laid.longest,
             steps,
             _estimate(recipe, ready.model, ready.laid, steps),

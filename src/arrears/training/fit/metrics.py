@@ -1,6 +1,6 @@
 """What a course measures: lines of `metrics.jsonl`, each step in one of them, and TensorBoard."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,15 @@ class Metrics:
 
 def last_line(folder: Path) -> dict[str, Any]:
     """The newest line; empty where there is none."""
+    return next(lines_in(folder, newest_first=True), {})
+
+
+def lines_in(folder: Path, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+    """All lines of a course."""
     path = folder / METRICS
     lines = path.read_bytes().splitlines() if path.exists() else []
-    return dict(orjson.loads(lines[-1])) if lines else {}
+    for line in reversed(lines) if newest_first else lines:
+        yield dict(orjson.loads(line))
 
 
 def _upto(line: bytes, start: int) -> bool:

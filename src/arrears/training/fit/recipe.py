@@ -65,7 +65,7 @@ class TrainingPart(Record):
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     """How the rate falls after the warm-up."""
     warmup: Share = 0.0
-    """Share of the steps in which the rate rises from 0."""
+    """Share of the steps in which the rate rises from 0; a training of one step has none."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW, or plain gradient descent."""
     adam_betas: tuple[Share, Share] = (0.9, 0.999)

@@ -58,6 +58,7 @@ def record_of(
             "form": data.form,
             "rows": laid.rows,
             "left_out": laid.left_out,
+            "inert": laid.inert,
             "longest": laid.longest,
             "tokens": laid.tokens,
         },

@@ -24,6 +24,8 @@ class Laid(NamedTuple):
     """Of all rows, each once; both answers of a pair are counted, with the prompt each."""
     order: list[int]
     """Positions of rows for the whole course, epoch after epoch."""
+    inert: int = 0
+    """Rows, of all in the file, that nothing can be learned from (`learned`)."""
 
 
 def lay_out(trainer: Any, recipe: Recipe, data: Data, length: Length, tokens: Length) -> Laid:

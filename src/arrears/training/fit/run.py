@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import arrears
-from arrears.errors import ArrearsError, StorageError, UsageError, cannot_write
+from arrears.errors import ArrearsError, BrokenFile, StorageError, UsageError, cannot_write
+from arrears.models.opening import told
 from arrears.runs.rules import rules_digest
 from arrears.training.fit.base import (
     Digests,
@@ -21,7 +22,7 @@ from arrears.training.fit.base import (
     quiet,
     rank,
 )
-from arrears.training.fit.checkpoints import latest, prune
+from arrears.training.fit.checkpoints import Checkpoint, latest, prune
 from arrears.training.fit.course import Course, Progress, callback_of
 from arrears.training.fit.data import PROMPT, Data, read_data
 from arrears.training.fit.dpo import dpo_length, dpo_tokens, dpo_trainer
@@ -37,8 +38,14 @@ from arrears.training.fit.folder import (
     write_json,
 )
 from arrears.training.fit.head import only_learned_words
+from arrears.training.fit.learned import (
+    blame_row,
+    check_gradients,
+    in_roles,
+    inert_rows,
+)
 from arrears.training.fit.lora import ADAPTER, save_merged
-from arrears.training.fit.metrics import last_line
+from arrears.training.fit.metrics import last_line, lines_in
 from arrears.training.fit.recipe import Kind, Recipe
 from arrears.training.fit.record import inherited, record_of
 from arrears.training.fit.rows import Laid, lay_out
@@ -49,6 +56,10 @@ _KEPT = "Checkpoints are kept; make room, then resume with the same command"
 _ARGUMENTS = "training_args.bin"
 # How torch says that a file could not be written to its end; it has no error of its own for that.
 _TORCH_WRITES = ("inline_container", "PytorchStreamWriter")
+_UNMARKED = "no assistant tokens"
+"""In what TRL says of a row in which nothing would be learned."""
+_READS = "deserializing"
+"""In what safetensors says of a file that it cannot read."""
 
 
 class Fitted(NamedTuple):
@@ -60,6 +71,8 @@ class Fitted(NamedTuple):
     rows: int
     left_out: int
     """Rows that were too long, where the recipe leaves them out."""
+    inert: int
+    """Rows that teach nothing: pairs whose trained parts are the same, answers without labels."""
     tokens: int
     """Read in training, every epoch counted."""
     seconds: float
@@ -101,21 +114,35 @@ def prepare(model: Path, data: Data, recipe: Recipe, checkpoints: Path) -> Prepa
     """Open the model and build TRL's trainer over the rows in their order.
 
     UsageError for a model or a template that cannot be trained, BrokenFile for rows that are too
-    long. Makes the folder `checkpoints`.
+    long or teach nothing. Makes the folder `checkpoints`.
     """
     quiet()
     check_devices()
-    base, tokenizer = open_base(model, recipe)
+    base, tokenizer, form = open_base(model, recipe)
+    data = in_roles(data, form)
     caches = getattr(base.config, "use_cache", True)
     build = sft_trainer if recipe.kind == "sft" else dpo_trainer
     try:
         with _no_news():
             trainer = build(base, tokenizer, data, recipe, checkpoints)
-    except ValueError as error:
-        # Such as bf16 on a device that has none.
-        raise UsageError(f"this recipe cannot be trained here: {error}") from error
+    except Exception as error:
+        blame_row(data, tokenizer)
+        if isinstance(error, ValueError):
+            # Such as bf16 on a device that has none.
+            raise UsageError(f"this recipe cannot be trained here: {error}") from error
+        if _UNMARKED in str(error):
+            raise UsageError(
+                "in at least one row the model's chat template marks nothing of the assistant's "
+                "words as its own: there is nothing to learn. Put its {% generation %} marks "
+                "around them, or give rows of prompt and completion"
+            ) from error
+        raise
+    inert = inert_rows(trainer.train_dataset, data, recipe)
     length, tokens = (sft_length, sft_length) if recipe.kind == "sft" else (dpo_length, dpo_tokens)
-    laid = lay_out(trainer, recipe, data, length, tokens)
+    laid = lay_out(trainer, recipe, data, length, tokens)._replace(inert=inert)
+    if len(laid.order) <= recipe.training.batch:
+        # The first step of a warm-up has a rate of 0: alone it would teach nothing.
+        trainer.args.warmup_steps = 0
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
@@ -170,7 +197,7 @@ def fit(
             stack.enter_context(FitFolder(out, plan))
         done = finished(out)
         if done is None:
-            with _no_news(), _told_in_words(out), only_learned_words():
+            with _no_news(), _of_memory(), only_learned_words():
                 done = _train(model, rows, out, recipe, digests, stop, merge, about, progress)
             return _fitted(out, done, before=False)
         return _fitted(out, done, before=True)
@@ -188,6 +215,23 @@ def _train(
     progress: Progress | None,
 ) -> dict[str, Any]:
     ready = prepare(model, rows, recipe, out / CHECKPOINTS)
+    with _told_in_words(out):
+        return _taught(ready, model, rows, out, recipe, digests, stop, merge, about, progress)
+
+
+def _taught(
+    ready: Prepared,
+    model: Path,
+    rows: Data,
+    out: Path,
+    recipe: Recipe,
+    digests: Digests,
+    stop: Stop,
+    merge: bool,
+    about: Mapping[str, Any] | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Take the steps that are still to be taken, and write the model and its record."""
     resumed, torn = latest(out / CHECKPOINTS)
     if rank() == 0:
         for name in torn:
@@ -197,12 +241,13 @@ def _train(
     ready.trainer.add_callback(callback_of(course))
     try:
         stop.waits = True
-        ready.trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
+        _steps(ready.trainer, resumed, course)
         stop.waits = False
     finally:
         course.close()
     if stop.asked:
         raise KeyboardInterrupt
+    check_gradients(lines_in(out))
     seconds = course.seconds()
     record = {
         **record_of(
@@ -274,6 +319,7 @@ def _fitted(out: Path, record: Mapping[str, Any], *, before: bool) -> Fitted:
         record["steps"],
         record["data"]["rows"],
         record["data"]["left_out"],
+        record["data"].get("inert", 0),
         record["tokens"],
         record["seconds"],
         record["loss"],
@@ -289,24 +335,52 @@ def _no_news() -> Iterator[None]:
         yield
 
 
+def _steps(trainer: Any, resumed: Checkpoint | None, course: Course) -> None:
+    """Train from the beginning or from a checkpoint. BrokenFile where that cannot be read."""
+    try:
+        trainer.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
+    except Exception as error:
+        if resumed is None or course.begun:
+            raise
+        raise BrokenFile(
+            resumed.folder,
+            f"this checkpoint cannot be read ({told(error)}); remove its folder, and the same "
+            "command goes on from the one before it",
+        ) from error
+
+
 @contextmanager
 def _told_in_words(out: Path) -> Iterator[None]:
-    """Turns a full disk and a full memory into errors that say what to do."""
-    import torch
+    """Turns a full disk into an error that says what to do. Only what is written belongs in here:
+    a file that cannot be read is no full disk.
+    """
     from safetensors import SafetensorError
 
     try:
         yield
     except OSError as error:
+        if error.errno is None:
+            raise  # transformers' own word for a file that it cannot make sense of.
         raise cannot_write(out, error, kept="Checkpoints are kept") from error
     except SafetensorError as error:
+        if _READS in str(error):
+            raise
         raise StorageError(f"cannot write {out}: {error}. {_KEPT}") from error
+    except RuntimeError as error:
+        if any(part in str(error) for part in _TORCH_WRITES):
+            raise StorageError(f"cannot write {out}: no room for a checkpoint. {_KEPT}") from error
+        raise
+
+
+@contextmanager
+def _of_memory() -> Iterator[None]:
+    """Turns a full memory into an error that says what to do."""
+    import torch
+
+    try:
+        yield
     except torch.OutOfMemoryError as error:
         raise ArrearsError(
             "the GPU's memory does not suffice. Set training.micro_batch lower (the batch stays "
             "what it is) or training.gradient_checkpointing=true, and begin in another --out"
         ) from error
-    except RuntimeError as error:
-        if any(part in str(error) for part in _TORCH_WRITES):
-            raise StorageError(f"cannot write {out}: no room for a checkpoint. {_KEPT}") from error
-        raise

@@ -1,12 +1,14 @@
 """What a person is told: of a training that is only thought of, and of one that is done."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from arrears.training.fit.dry import Dry
 from arrears.training.fit.estimate import Estimate
 from arrears.training.fit.recipe import Recipe, flat
 from arrears.training.fit.run import Fitted
+
+_INERT: Final = "their answers are the same as far as they are trained on, or empty there"
 
 
 def dry_lines(dry: Dry, recipe: Recipe) -> Iterator[str]:
@@ -24,6 +26,8 @@ def dry_lines(dry: Dry, recipe: Recipe) -> Iterator[str]:
     yield f"  parameters = {dry.parameters:,}, of which trained {dry.trained:,}"
     left_out = f", {dry.left_out:,} too long and left out" if dry.left_out else ""
     yield f"  rows = {dry.rows:,}{left_out}; the longest has {dry.longest:,} tokens"
+    if dry.inert:
+        yield f"  of them {dry.inert:,} teach nothing: {_INERT}"
     yield f"  steps = {dry.steps:,}"
     if dry.estimate is None:
         yield "\nno estimate: only shapes as Qwen and Llama have them are known"
@@ -49,6 +53,8 @@ def done_lines(done: Fitted) -> Iterator[str]:
     if done.before:
         yield f"{done.folder} is finished; nothing was done"
     left_out = f" ({done.left_out:,} too long and left out)" if done.left_out else ""
+    if done.inert:
+        yield f"nothing could be learned from {done.inert:,} rows: {_INERT}"
     yield (
         f"{done.steps:,} steps over {done.rows:,} rows{left_out}, {done.tokens:,} tokens, "
         f"{_clock(done.seconds)}, last loss {done.loss:.4f}"

@@ -32,11 +32,13 @@ class Shape(Record):
 
 
 def new_model(shape: Shape, tokenizer: Any, seed: int) -> Any:
-    """Random weights, the same for the same seed; float32, to be run in bfloat16."""
+    """Random weights, the same for the same seed; float32, to be run in bfloat16.
+
+    transformers draws them from torch's global generator; it is seeded for them and left as it was.
+    """
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    torch.manual_seed(seed)
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=shape.hidden,
@@ -51,7 +53,9 @@ def new_model(shape: Shape, tokenizer: Any, seed: int) -> Any:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    model = Qwen3ForCausalLM(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = Qwen3ForCausalLM(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model

@@ -29,7 +29,7 @@ from arrears.runs.pinned import read_object, refuse, store_plan
 from arrears.runs.rules import DIALOGUES, REQUESTS, rules_digest
 from arrears.training.cfpo.plan import RULES as CFPO_RULES
 from arrears.training.cfpo.rounds import Round, course_of, learn_round, weigh_round
-from arrears.training.cfpo.run import Choice
+from arrears.training.cfpo.run import Choice, Made
 from arrears.training.fit.base import quiet
 from arrears.training.fit.folder import RULES as FIT_RULES
 from arrears.training.fit.recipe import read_recipe
@@ -53,6 +53,12 @@ _RULES: Final = (
 
 Bar = Callable[[str], Progress]
 """Gives the progress of a stage, by its name."""
+Seen = Callable[[int, Made], None]
+"""Is given a round's number and what it came to."""
+
+
+def ignored(number: int, made: Made) -> None:
+    """Nothing is done with a round but to learn from it."""
 
 
 class Whole(NamedTuple):
@@ -67,18 +73,27 @@ class Whole(NamedTuple):
     """The run folder of both."""
 
 
-def whole_way(nano: Nano, out: Path, seed: int, bar: Bar | None = None) -> Whole:
+def whole_way(
+    nano: Nano,
+    out: Path,
+    seed: int,
+    bar: Bar | None = None,
+    weighed: Seen = ignored,
+    *,
+    retry_errors: bool = False,
+) -> Whole:
     """Everything from the corpus to the proof, as far as it is not there yet.
 
-    RunMismatch where the folder was begun with another recipe or seed, or is being written by
-    another process. Interrupted anywhere, the
-    same call goes on there.
+    `weighed` is given each round before it is learned from, and may end the course there;
+    `retry_errors` plays again what had failed from outside the negotiation. RunMismatch where the
+    folder was begun with another recipe or seed, or is being written by another process.
+    Interrupted anywhere, the same call goes on there.
     """
     bar = bar or (lambda name: silent)
     with lock_folder(out):
         sft = talker(nano, out, seed, bar)
-        models = look_ahead(nano, out, seed, sft, bar)
-        proof = prove(nano, out, seed, (sft, *models[-1:]), bar)
+        models = look_ahead(nano, out, seed, sft, bar, weighed, retry_errors=retry_errors)
+        proof = prove(nano, out, seed, (sft, *models[-1:]), bar, retry_errors=retry_errors)
     return Whole(sft, models[-1] if models else sft, models, proof)
 
 
@@ -90,12 +105,25 @@ def talker(nano: Nano, out: Path, seed: int, bar: Bar) -> Path:
     return learn_to_talk(nano, out, seed, base, rows, bar).folder
 
 
-def look_ahead(nano: Nano, out: Path, seed: int, policy: Path, bar: Bar) -> tuple[Path, ...]:
+def look_ahead(
+    nano: Nano,
+    out: Path,
+    seed: int,
+    policy: Path,
+    bar: Bar,
+    seen: Seen = ignored,
+    *,
+    retry_errors: bool = False,
+) -> tuple[Path, ...]:
     """The rounds of CFPO from a model that can talk; the model of each."""
     models: list[Path] = []
     for number in range(1, nano.cfpo.rounds + 1):
         one = round_of(nano, out, seed, policy, number)
-        weighed = weigh_round(one, Settings(concurrency=AT_ONCE), bar(f"talks of round {number}"))
+        weighed = weigh_round(
+            one, Settings(concurrency=AT_ONCE), bar(f"talks of round {number}"),
+            retry_errors=retry_errors,
+        )  # fmt: skip
+        seen(number, weighed)
         policy = learn_round(one, weighed, bar(f"steps of round {number}")).folder
         models.append(policy)
     return tuple(models)
@@ -181,7 +209,15 @@ def round_of(nano: Nano, out: Path, seed: int, model: Path, number: int) -> Roun
     return Round(course, people, choice, recipe, out / f"round-{number}")
 
 
-def prove(nano: Nano, out: Path, seed: int, models: Sequence[Path], bar: Bar) -> Path:
+def prove(
+    nano: Nano,
+    out: Path,
+    seed: int,
+    models: Sequence[Path],
+    bar: Bar,
+    *,
+    retry_errors: bool = False,
+) -> Path:
     """Both models against the same test debtors, in one run folder."""
     debtors = load_suite(nano.proof.suite, "test")[: nano.proof.debtors]
     populations: dict[str, tuple[Debtor, ...]] = {nano.proof.suite: debtors}
@@ -191,6 +227,7 @@ def prove(nano: Nano, out: Path, seed: int, models: Sequence[Path], bar: Bar) ->
     run(
         plan, populations, path,
         settings=Settings(concurrency=AT_ONCE), progress=bar("dialogues of the proof"),
+        retry_errors=retry_errors,
     )  # fmt: skip
     return path
 

@@ -52,8 +52,10 @@ class Funnel(NamedTuple):
 
     played: int
     """Talks."""
+    failed: Mapping[str, int]
+    """Talks that failed from outside the negotiation, by who failed; they are in nothing else."""
     dropped: Mapping[str, int]
-    """Talks that filter 1 dropped, by reason."""
+    """Other talks that filter 1 dropped, by reason."""
     passed: int
     """Talks that passed filter 1."""
     best: int
@@ -143,14 +145,17 @@ class Sample:
         the rows that are drawn, and for others in their place where it has no usable answer.
         """
         plan = self._plan
-        passed, dropped = self._filtered()
+        passed, dropped, failed = self._filtered()
         best = best_of_each(passed)
         kept = top_share(best, plan.keep)
         if not kept:
-            told = ", ".join(f"{why} {n:,}" for why, n in dropped.most_common())
+            told = [f"{why} {n:,}" for why, n in dropped.most_common()]
+            told += [f"failed: {cause} {n:,}" for cause, n in failed.most_common()]
+            remedy = "play more debtors, or require less"
+            if failed:
+                remedy = f"play the failed ones again with --retry-errors, {remedy}"
             raise UsageError(
-                f"none of {len(self._slots):,} talks passed filter 1 ({told}); "
-                "play more debtors, or require less"
+                f"none of {len(self._slots):,} talks passed filter 1 ({', '.join(told)}); {remedy}"
             )
         items = self._items(kept)
         order = draw_order(plan, items)
@@ -165,6 +170,7 @@ class Sample:
         self._write(rows, formats)
         return Funnel(
             played=len(self._slots),
+            failed=dict(failed.most_common()),
             dropped=dict(dropped.most_common()),
             passed=len(passed),
             best=len(best),
@@ -177,18 +183,26 @@ class Sample:
             same_acts=sum(map(_same_acts, rows)) if plan.preferences else 0,
         )
 
-    def _filtered(self) -> tuple[list[Candidate], Counter[str]]:
-        """What passes filter 1, and why the rest does not."""
+    def failures(self) -> list[str]:
+        """The words of every talk that failed from outside the negotiation."""
+        talks = (self._dialogue(slot.case) for slot in self._slots if slot.case in self._talks)
+        return [talk.detail for talk in talks if talk.failed is not None]
+
+    def _filtered(self) -> tuple[list[Candidate], Counter[str], Counter[str]]:
+        """What passes filter 1, why the rest does not, and who failed where no talk came about."""
         required = [parse_requirement(text) for text in self._plan.require]
-        passed, dropped = [], Counter[str]()
+        passed, dropped, failed = [], Counter[str](), Counter[str]()
         for slot in self._slots:
             row = score(self._dialogue(slot.case), self._people[slot.debtor])
+            if row.failure is not None:
+                failed[row.failure] += 1
+                continue
             reason = reason_to_drop(row, required)
             if reason:
                 dropped[reason] += 1
             else:
                 passed.append(Candidate(slot.case, slot.debtor, slot.style, slot.repeat, row))
-        return passed, dropped
+        return passed, dropped, failed
 
     def _items(self, kept: Sequence[Candidate]) -> list[Item]:
         """Every question of the kept talks, debtor by debtor."""

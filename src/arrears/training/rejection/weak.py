@@ -72,8 +72,10 @@ def reject(
     drawn = [at for at in asked if not found[items[at].key].why][:wanted]
     if not drawn:
         reasons = sorted({n.why for n in found.values()})
+        again = "; ask again with --retry-errors" if "failed" in reasons else ""
         raise UsageError(
-            f"{plan.weak} gave no usable answer to {len(asked):,} questions ({', '.join(reasons)})"
+            f"{plan.weak} gave no usable answer to {len(asked):,} questions "
+            f"({', '.join(reasons)}){again}"
         )
     return Answers(drawn, found)
 

@@ -59,6 +59,7 @@ def _versus(
 ) -> dict[str, Any]:
     found = drifts[versus.name, section.suite, section.seat]
     return {
+        "failures": versus.failures._asdict(),
         "metrics": _group(versus.main),
         "other_metrics": _group(versus.other),
         "given_away": _group(versus.given),

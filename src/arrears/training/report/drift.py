@@ -13,7 +13,9 @@ from inspect import signature
 from typing import Any, NamedTuple
 
 from arrears.agents.briefing import style_of
+from arrears.errors import UsageError
 from arrears.models.chat import Message
+from arrears.models.opening import ChatForm, open_tokenizer, open_weights
 from arrears.rng import rng_for
 from arrears.scoring.statistics import mean_interval
 from arrears.scoring.unscored import Unscored
@@ -173,6 +175,7 @@ class _Opened(NamedTuple):
 
     model: Any
     tokenizer: Any
+    form: ChatForm
 
 
 def _opened(line: Line) -> _Opened | Unscored:
@@ -180,21 +183,17 @@ def _opened(line: Line) -> _Opened | Unscored:
     folder = line.folder
     assert folder is not None
     try:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils.logging import disable_progress_bar
-    except ImportError as error:
-        return Unscored(f"needs torch and transformers ({error.name} is missing)")
-    disable_progress_bar()
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-    except (OSError, ValueError, KeyError) as error:
-        return Unscored(f"{folder} cannot be loaded ({error})")
-    if tokenizer.chat_template is None or tokenizer.eos_token_id is None:
-        return Unscored(f"the tokenizer of {folder} has no chat template, or no mark of an end")
+        tokenizer = open_tokenizer(folder)
+        form = ChatForm(tokenizer, folder)
+        model = open_weights(folder, dtype="auto")
+    except UsageError as error:
+        return Unscored(str(error))
+    if tokenizer.eos_token_id is None:
+        return Unscored(f"the tokenizer of {folder} has no mark of an end")
+    import torch
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return _Opened(model.to(device).eval(), tokenizer)
+    return _Opened(model.to(device).eval(), tokenizer, form)
 
 
 class _Pair(NamedTuple):
@@ -228,8 +227,9 @@ def _why_not(first: Line, later: Line) -> str:
 
 
 def _chosen(line: Line, keys: Sequence[Key], talks: int) -> list[Key]:
-    """Talks of which the collector said anything, at most so many, drawn by the run's seed."""
-    there = [key for key in keys if line.rows[key].turns]
+    """Talks of which the collector said anything and which did not fail, at most so many, drawn by
+    the run's seed."""
+    there = [key for key in keys if line.rows[key].turns and not line.rows[key].failure]
     if len(there) <= talks:
         return there
     seed = line.run.plan.seed
@@ -267,7 +267,11 @@ def _of_talk(pair: _Pair, line: Line, key: Key) -> list[tuple[float, int]]:
         run.plan.max_turns,
         run.plan.taxonomy(),
     )
-    asked = list(answers(dialogue.turns, debtor.background, briefing))
+    form = pair.later.form
+    asked = [
+        one._replace(prompt=form.messages(one.prompt))
+        for one in answers(dialogue.turns, debtor.background, briefing)
+    ]
     return message_kl(pair.later.model, pair.first.model, pair.later.tokenizer, asked)
 
 

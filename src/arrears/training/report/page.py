@@ -17,7 +17,7 @@ from arrears.training.report.drift import Drift, Place
 from arrears.training.report.lines import Compared
 from arrears.training.report.pictures import Point, reward_against_distance
 from arrears.training.report.sides import lay_beside, widest
-from arrears.training.report.study import Section, Study
+from arrears.training.report.study import Section, Study, before_of
 from arrears.training.report.tables import (
     category_table,
     drift_table,
@@ -79,7 +79,11 @@ def write_page(study: Study, drifts: Drifts, curves: Curves, out: Path) -> None:
 
 def _part(study: Study, section: Section, drifts: Drifts) -> _Part:
     before = study.compared.before.name
-    lines = {line.name: [line.rows[key] for key in section.keys] for line in study.compared.lines}
+    lines = {
+        line.name: [row for key in section.keys if (row := line.rows[key]).failure is None]
+        for line in study.compared.lines
+    }
+    lines = {name: rows for name, rows in lines.items() if rows}
     first = study.compared.before.run
     purses = {d.id: money_of(d) for d in first.populations[section.suite]}
     return _Part(
@@ -99,7 +103,7 @@ def _part(study: Study, section: Section, drifts: Drifts) -> _Part:
         ],
         drift=drift_table(section, study, drifts),
         plot=_plot(section, before, drifts),
-        figures=pictures(lines, purses, first.plan.max_turns),
+        figures=pictures(lines, purses, first.plan.max_turns) if lines else [],
     )
 
 
@@ -111,7 +115,7 @@ def _plot(section: Section, before: str, drifts: Drifts) -> str:
         reward = versus.main.changes["reward"].after
         if isinstance(found, Drift) and reward is not None:
             points.append(Point(versus.name, found.kl, reward, *_ends(found)))
-    first = section.versus[0].main.changes["reward"].before
+    first = before_of(section, "reward")
     if not points or first is None:
         return ""
     return reward_against_distance([Point(before, 0.0, first, 0.0, 0.0), *points])

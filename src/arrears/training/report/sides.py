@@ -54,12 +54,14 @@ class Pair(NamedTuple):
 def widest(study: Study, line: Line) -> list[Gap]:
     """The largest gains and the largest losses in reward, gains first, the largest first in each.
 
-    Talks that one side has no reward of are left out, and so are those of equal reward; among
-    equals the order of the run decides.
+    Talks that one side has no reward of or that failed are left out, and so are those of equal
+    reward; among equals the order of the run decides.
     """
     first, second = study.seen[study.compared.before.name], study.seen[line.name]
     gaps = []
     for key in study.compared.before.rows:
+        if first[key].row.failure or second[key].row.failure:
+            continue
         before, after = first[key].reward.total, second[key].reward.total
         if isinstance(before, int | float) and isinstance(after, int | float) and before != after:
             gaps.append(Gap(key, float(before), float(after)))

@@ -8,6 +8,7 @@ import numpy as np
 from arrears.bench.tables import Measure
 from arrears.debtors.record import CATEGORIES
 from arrears.rng import rng_for
+from arrears.training.report.failed import Failures, kept_of
 from arrears.training.report.lines import Compared, Key
 from arrears.training.report.paired import Change, adjusted, changes
 from arrears.training.report.scores import (
@@ -46,6 +47,8 @@ class Versus(NamedTuple):
     """What was given away."""
     categories: Mapping[str, Group]
     """By the debtor's category; empty where debtors have none."""
+    failures: Failures
+    """Dialogues that are in none of the figures."""
 
 
 class Section(NamedTuple):
@@ -87,6 +90,12 @@ def study_of(compared: Compared, weights: Weights | None = None) -> Study:
     return Study(compared, seen, tuple(sections), weights)
 
 
+def before_of(section: Section, key: str) -> float | None:
+    """A figure of the collector before: of the first comparison that has one."""
+    found = (versus.main.changes[key].before for versus in section.versus)
+    return next((value for value in found if value is not None), None)
+
+
 def _versus(
     compared: Compared,
     seen: Mapping[str, Mapping[Key, Seen]],
@@ -102,14 +111,16 @@ def _versus(
     groups: dict[str, Columns] = {"main": own, "other": other, "given": given_columns()}
     found: dict[tuple[str, str], Group] = {}
     kinds = _categories(first, keys)
+    failures: dict[str, Failures] = {}
     for line in compared.after:
+        kept, failures[line.name] = kept_of(compared.before, line, keys)
         for part, columns in groups.items():
             rng = rng_for(seed, "before and after", suite, seat, part)
             tests = len(columns.measures) * len(compared.after)
-            found[line.name, part] = _group(columns, first, seen[line.name], keys, rng, tests)
+            found[line.name, part] = _group(columns, first, seen[line.name], kept, rng, tests)
         for category in kinds:
             rng = rng_for(seed, "before and after", suite, seat, category)
-            some = [key for key in keys if first[key].row.category == category]
+            some = [key for key in kept if first[key].row.category == category]
             columns = category_columns()
             tests = len(columns.measures) * len(compared.after) * len(kinds)
             found[line.name, category] = _group(columns, first, seen[line.name], some, rng, tests)
@@ -124,6 +135,7 @@ def _versus(
             found[line.name, "other"],
             found[line.name, "given"],
             {kind: found[line.name, kind] for kind in kinds},
+            failures[line.name],
         )
         for line in compared.after
     )
@@ -142,6 +154,9 @@ def _group(
     rng: np.random.Generator,
     tests: int,
 ) -> Group:
+    if not keys:
+        nothing = Change(None, None, None, None, None, None)
+        return Group(columns.measures, {m.key: nothing for m in columns.measures})
     before, repeats = table_of(columns, first, keys)
     after, _ = table_of(columns, second, keys)
     found = changes(before, after, rng, derive=columns.derive, repeats=repeats, comparisons=tests)

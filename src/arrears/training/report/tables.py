@@ -6,8 +6,9 @@ from typing import Final
 from arrears.bench.tables import Cell, Column, Mark, Measure, Table, TableRow
 from arrears.scoring.unscored import Unscored
 from arrears.training.report.drift import Drift, Place
+from arrears.training.report.failed import told
 from arrears.training.report.paired import Change
-from arrears.training.report.study import Group, Section, Study, Versus
+from arrears.training.report.study import Group, Section, Study, Versus, before_of
 
 _WORDS: Final = {"better": "better", "worse": "worse", "other": "changed", "same": "", "": ""}
 _MARKS: Final[Mapping[str, Mark]] = {"better": "better", "worse": "worse", "other": "differs"}
@@ -40,7 +41,15 @@ def main_table(section: Section, versus: Versus, before: str) -> Table:
         f"On {section.title}: {before} before, {versus.name} after",
         [("", versus.main)],
         "scored",
-        "Difference: after less before, with its 95 % interval over debtors. " + _NOTE,
+        " ".join(
+            text
+            for text in (
+                "Difference: after less before, with its 95 % interval over debtors.",
+                _NOTE,
+                told(versus.failures, before, versus.name),
+            )
+            if text
+        ),
     )
 
 
@@ -87,7 +96,7 @@ def drift_table(section: Section, study: Study, drifts: Mapping[Place, Drift | U
     rows = [
         TableRow(
             study.compared.before.name,
-            [_reward(section.versus[0].main.changes["reward"].before), Cell("0"), *[Cell("")] * 3],
+            [_reward(before_of(section, "reward")), Cell("0"), *[Cell("")] * 3],
         )
     ]
     for versus in section.versus:

@@ -6,6 +6,7 @@ from typing import Final
 from arrears.bench.tables import Measure
 from arrears.scoring.unscored import Unscored
 from arrears.training.report.drift import Drift, Place
+from arrears.training.report.failed import told
 from arrears.training.report.paired import Change
 from arrears.training.report.study import Group, Section, Study, Versus
 from arrears.training.report.tables import interval, signed
@@ -28,8 +29,22 @@ def lead(study: Study) -> list[str]:
     found = []
     for section, versus in _each(study):
         asked = _ASKED.get(section.suite, _ASKED[""])
-        found.append(f"{_place(study, section, versus)}{_clauses(versus.main, asked)}.")
-    return found
+        place = _place(study, section, versus)
+        if not versus.failures.compared:
+            found.append(f"{place}nothing could be compared.")
+            continue
+        found.append(f"{place}{_clauses(versus.main, asked)}.")
+    return found + [text for section in study.sections for text in failures_told(study, section)]
+
+
+def failures_told(study: Study, section: Section) -> list[str]:
+    """What failed from outside the negotiation in a suite, a sentence for each collector after
+    where anything did.
+    """
+    name = study.compared.before.name
+    where = f"On {section.title}: " if len(study.sections) > 1 else ""
+    sentences = (told(versus.failures, name, versus.name) for versus in section.versus)
+    return [f"{where}{text}" for text in sentences if text]
 
 
 def who(study: Study) -> str:
