@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 from rich.box import MARKDOWN
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +18,7 @@ from rich.progress import (
 from rich.table import Table as Grid
 from rich.text import Text
 
+from arrears.bench.screen import Screen
 from arrears.bench.tables import Cell, Table
 
 _EVERY = 5.0  # Seconds between plain lines where there is no terminal.
@@ -37,7 +37,7 @@ class RunProgress:
 
     def __init__(self, what: str = "dialogues") -> None:
         self._what = what
-        self._console = Console(stderr=True)
+        self._console = Screen(stderr=True)
         self._bar: Progress | None = None
         self._task: Task | None = None
         self._began = self._said = monotonic()
@@ -95,9 +95,9 @@ class RunProgress:
         )
 
 
-def print_table(table: Table, console: Console | None = None) -> None:
+def print_table(table: Table, screen: Screen | None = None) -> None:
     """A table as Markdown; best in bold, second best underlined, `r` after rubric columns."""
-    console = console or Console(width=None if sys.stdout.isatty() else 200)
+    screen = screen or Screen()
     grid = Grid(box=MARKDOWN, title=f"\n{table.caption}", title_justify="left")
     grid.add_column(table.lead, no_wrap=True)
     for column in table.columns:
@@ -106,14 +106,14 @@ def print_table(table: Table, console: Console | None = None) -> None:
         grid.add_column(f"{column.title}{arrow}{rubric}", justify="right")
     for row in table.rows:
         if row.group:
-            grid.add_row(f"[italic]{row.group}[/]")
-        grid.add_row(row.name, *(_styled(cell) for cell in row.cells))
-    console.print(grid)
+            grid.add_row(screen.text(row.group, "italic"))
+        grid.add_row(row.name, *(_styled(screen, cell) for cell in row.cells))
+    screen.print_grid(grid)
     if table.note:
-        console.print(f"[dim]{table.note}[/]")
+        screen.print(screen.text(table.note, "dim"), soft_wrap=not screen.is_terminal)
 
 
-def _styled(cell: Cell) -> Text:
+def _styled(screen: Screen, cell: Cell) -> Text:
     style = {"best": "bold green", "second": "underline", "": ""}[cell.mark]
     marked = {"best": "**{}**", "second": "_{}_", "": "{}"}[cell.mark].format(cell.text)
-    return Text(marked, style=style)
+    return screen.text(marked, style)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from arrears.characters import visible
 from arrears.cli.model_options import model_options
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
@@ -158,7 +159,7 @@ def enrich(
     click.echo(f"{len(people):,} debtors in {out}")
     if failures:
         first, why = next(iter(failures.items()))
-        told = f"{len(failures)} left out, for example {first}: {why}"
+        told = f"{len(failures)} left out, for example {first}: {visible(why)}"
         click.echo(f"{told}; the same command asks again", err=True)
 
 
@@ -234,7 +235,8 @@ def refine(
     click.echo(f"{len(refined):,} debtors in {out}; {facts['settled']} settled")
     click.echo(f"changed: {_counts(changed) or 'nothing'}")
     for name, one in list(restless.items())[:10]:
-        click.echo(f"not settled: {name}, {one.failure or f'{len(one.rounds)} rounds'}", err=True)
+        why = visible(one.failure) or f"{len(one.rounds)} rounds"
+        click.echo(f"not settled: {name}, {why}", err=True)
     if len(restless) > 10:
         click.echo(f"… and {len(restless) - 10} more; --json lists all", err=True)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from arrears.characters import visible
 from arrears.cli.model_options import model_options
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
@@ -185,5 +186,5 @@ def _say_scrubbed(counts: Mapping[str, int] | None) -> None:
 def _say_failed(failures: Mapping[str, str]) -> None:
     if failures:
         case, why = next(iter(failures.items()))
-        click.echo(f"{len(failures)} conversations have no answer; the first, {case}: {why}; "
-                   "the same command asks again", err=True)  # fmt: skip
+        click.echo(f"{len(failures)} conversations have no answer; the first, {case}: "
+                   f"{visible(why)}; the same command asks again", err=True)  # fmt: skip
