@@ -53,6 +53,10 @@ class MalformedReply(ArrearsError):
     """A seat that could not bring out a readable message; ends its dialogue as `malformed`."""
 
 
+class BadTurn(ArrearsError):
+    """A seat of the user's own returned something that cannot be entered as its turn."""
+
+
 class ModelError(ArrearsError):
     """A model gave no answer, with the provider's words; ends its dialogue as `error`."""
 

@@ -5,6 +5,7 @@ A person may do what any seat may: the same acts, the same parser, the same view
 
 from typing import Protocol
 
+from arrears.characters import whole
 from arrears.dialogue.parser import parse_message
 from arrears.dialogue.record import Turn
 from arrears.dialogue.views import CollectorView, DebtorView
@@ -36,10 +37,10 @@ class HumanAgent:
         """The person's message; what cannot be read is asked for again."""
         self._prompter.show(view)
         while True:
-            words = self._prompter.ask("say").strip()
+            words = whole(self._prompter.ask("say")).strip()
             if not words:
                 continue
-            acts = self._prompter.ask("do").strip() or "non"
+            acts = whole(self._prompter.ask("do")).strip() or "non"
             try:
                 message = parse_message(f"Action: {acts}\nDialogue: {words}", self._seat)
             except ActSyntaxError as error:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from arrears.agents.maden.team import METHODS, method_of
-from arrears.agents.own import OWN, is_own, load_own
+from arrears.agents.own import OWN, check_own, is_own
 from arrears.agents.replay import REPLAY, check_replay
 from arrears.debtors.record import Background, Debtor
 from arrears.dialogue.loop import Agent
@@ -25,9 +25,7 @@ def check_collector(line: str) -> None:
             raise UsageError(f"{model} repeats what was said; it takes no --method {method}")
         check_replay(model, "collector")
     elif is_own(model):
-        if method != "direct" and not hasattr(load_own(model), "revise"):
-            raise UsageError(f"{model} has no draft and revise, which --method {method} needs")
-        load_own(model)
+        check_own(model, "collector", ("reply",) if method == "direct" else ("draft", "revise"))
     elif not _check_model_name(model) and model not in COLLECTORS:
         raise UnknownName("collector", line, _known(COLLECTORS))
 
@@ -37,7 +35,7 @@ def check_debtor_seat(spec: str) -> None:
     if spec.startswith(f"{REPLAY}/"):
         check_replay(spec, "debtor")
     elif is_own(spec):
-        load_own(spec)
+        check_own(spec, "debtor")
     elif not _check_model_name(spec) and spec not in DEBTOR_SEATS:
         raise UnknownName("debtor seat", spec, _known(DEBTOR_SEATS))
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arrears.dialogue.record import DIALOGUE_ADAPTER, Turn
+from arrears.dialogue.failures import StoredFailure
+from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue, Turn
 from arrears.errors import MalformedReply, UnknownName, UsageError
 from arrears.files import LineReader, Span
 from arrears.strategies import Seat
@@ -30,14 +31,21 @@ class _Talks(NamedTuple):
 class ReplaySeat:
     """One seat of one stored dialogue."""
 
-    def __init__(self, seat: Seat, turns: tuple[Turn, ...]) -> None:
-        self._turns = [turn for turn in turns if turn.seat == seat]
+    def __init__(self, seat: Seat, stored: Dialogue) -> None:
+        self._turns = [turn for turn in stored.turns if turn.seat == seat]
+        self._stored = stored
         self._next = 0
 
     async def reply(self, view: Any) -> Turn:
-        """The next stored message. MalformedReply after the last."""
+        """The next stored message.
+
+        After the last: StoredFailure where the stored dialogue had ended as `error`, so that this
+        one is charged to what failed then; MalformedReply otherwise.
+        """
         del view
         if self._next == len(self._turns):
+            if self._stored.failed is not None:
+                raise StoredFailure(self._stored.failed, self._stored.detail)
             raise MalformedReply("the stored talk has no further message")
         turn = self._turns[self._next]
         self._next += 1
@@ -56,7 +64,7 @@ def replay_seat(spec: str, seat: Seat, suite: str, debtor: str, repeat: int) -> 
     if span is None:
         raise MalformedReply(f"{path} holds no talk of {name} with {debtor} ({suite}, {repeat})")
     with LineReader(path / _DIALOGUES) as file:
-        return ReplaySeat(seat, DIALOGUE_ADAPTER.validate_json(file.read(span)).turns)
+        return ReplaySeat(seat, DIALOGUE_ADAPTER.validate_json(file.read(span)))
 
 
 def _talks_of(spec: str, seat: Seat) -> tuple[Path, str, _Talks]:

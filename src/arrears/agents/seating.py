@@ -19,7 +19,7 @@ from arrears.agents.briefing import (
 from arrears.agents.llm_seat import LLMSeat
 from arrears.agents.maden.guidance import Communicator, Judge, Planner
 from arrears.agents.maden.team import Team, method_of
-from arrears.agents.own import is_own, seat_own
+from arrears.agents.own import OwnSeat, is_own
 from arrears.agents.registry import (
     COLLECTORS,
     DEBTOR_SEATS,
@@ -131,8 +131,7 @@ class Seating:
             later = rng_for(self.seed, *address, "debtor", *self.branch)
             return make_debtor_seat(spec, rng, debtor, later)
         if is_own(spec):
-            agent: Agent = seat_own(spec, debtor, rng_for(self.seed, *address, "debtor"))
-            return agent
+            return OwnSeat(spec, "debtor", debtor, rng_for(self.seed, *address, "debtor"))
         system = debtor_system(
             debtor, self.max_turns, self.language, self.debtor_prompt, self.taxonomy
         )
@@ -147,8 +146,7 @@ class Seating:
             return make_collector(model, rng, debtor.background, self.mandate)
         if is_own(model):
             rng = rng_for(self.seed, *address)
-            agent: Agent = seat_own(model, debtor.background, self.mandate, rng)
-            return agent
+            return OwnSeat(model, "collector", debtor.background, self.mandate, rng)
         wording = self.wordings.get(model, "full")
         system = collector_system(
             style_of(debtor), debtor.background, self.mandate, self.max_turns, self.language,

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.box import MARKDOWN
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Table as Grid
 from rich.text import Text
 
+from arrears.bench.screen import Screen
 from arrears.bench.tables import Cell, Table
 
 _EVERY = 5.0  # Seconds between plain lines where there is no terminal.
@@ -37,7 +38,7 @@ class RunProgress:
 
     def __init__(self, what: str = "dialogues") -> None:
         self._what = what
-        self._console = Console(stderr=True)
+        self._console = Screen(stderr=True)
         self._bar: Progress | None = None
         self._task: Task | None = None
         self._began = self._said = monotonic()
@@ -95,9 +96,9 @@ class RunProgress:
         )
 
 
-def print_table(table: Table, console: Console | None = None) -> None:
+def print_table(table: Table, screen: Screen | None = None) -> None:
     """A table as Markdown: 1st and 2nd of a column, significant differences in bold."""
-    console = console or Console(width=None if sys.stdout.isatty() else 200)
+    screen = screen or Screen()
     grid = Grid(box=MARKDOWN, title=f"\n{table.caption}", title_justify="left")
     grid.add_column(table.lead, no_wrap=True)
     for column in table.columns:
@@ -107,16 +108,16 @@ def print_table(table: Table, console: Console | None = None) -> None:
         grid.add_column(f"{column.title}{arrow}{rubric}", justify=side)
     for row in table.rows:
         if row.group:
-            grid.add_row(f"[italic]{row.group}[/]")
+            grid.add_row(screen.text(row.group, "italic"))
         name = f"{row.name} ({row.note})" if row.note else row.name
-        grid.add_row(name, *(_styled(cell) for cell in row.cells))
-    console.print(grid)
+        grid.add_row(name, *(_styled(screen, cell) for cell in row.cells))
+    screen.print_grid(grid)
     if table.note:
-        console.print(f"[dim]{table.note}[/]")
+        screen.print(screen.text(table.note, "dim"), soft_wrap=not screen.is_terminal)
 
 
-def _styled(cell: Cell) -> Text:
+def _styled(screen: Screen, cell: Cell) -> Text:
     marked = {"best": "{} 1st", "second": "{} 2nd", "": "{}"}.get(cell.mark, "**{}**")
     marked = marked.format(cell.text)
     style = {"better": "bold green", "worse": "bold red", "differs": "bold"}.get(cell.mark, "")
-    return Text(marked, style=style)
+    return screen.text(marked, style)

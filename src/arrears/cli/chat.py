@@ -6,19 +6,20 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table as Grid
 
 from arrears.agents.human import HumanAgent
 from arrears.agents.registry import check_collector, check_debtor_seat, models_of
 from arrears.agents.seating import Place, Seating
+from arrears.bench.screen import Screen
 from arrears.debtors.pick import pick_debtor
 from arrears.debtors.record import Debtor
+from arrears.dialogue.failures import CAUSES
 from arrears.dialogue.loop import Agent, negotiate
 from arrears.dialogue.record import Dialogue, as_line
 from arrears.dialogue.views import CollectorView, DebtorView
-from arrears.errors import ActSyntaxError, cannot_write
+from arrears.errors import ActSyntaxError, TooManyFailures, cannot_write
 from arrears.models.backends import Backends, Settings, check_model
 from arrears.terms import DIMENSIONS, TITLES, Mandate, Value, written
 
@@ -32,10 +33,10 @@ _QUIT = "/quit"
 
 
 class TerminalPrompter:
-    """Talks with the person through a rich console on stderr and reads from stdin."""
+    """Talks with the person on stderr and reads from stdin."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
         self._shown = 0
 
     def show(self, view: CollectorView | DebtorView) -> None:
@@ -43,8 +44,9 @@ class TerminalPrompter:
         for heard in view.heard[self._shown :]:
             acts = "; ".join(str(a) for a in heard.acts)
             side = "cyan" if heard.seat == "collector" else "yellow"
-            self._console.print(
-                Panel(heard.dialogue, title=heard.seat, subtitle=acts, border_style=side)
+            title, subtitle = self._screen.text(heard.seat), self._screen.text(acts)
+            self._screen.print(
+                Panel(heard.dialogue, title=title, subtitle=subtitle, border_style=side)
             )
         self._shown = len(view.heard)
         grid = Grid(title=f"turn {view.number} of {view.max_turns}")
@@ -52,11 +54,11 @@ class TerminalPrompter:
             grid.add_column(column)
         for dim, position in zip(DIMENSIONS, view.table, strict=True):
             grid.add_row(f"{dim} ({TITLES[dim]})", *(_cell(dim, value) for value in position))
-        self._console.print(grid)
+        self._screen.print_grid(grid)
 
     def ask(self, question: str) -> str:
         """One line, with the question as its prompt."""
-        self._console.print(f"[bold]{question}>[/bold] ", end="")
+        self._screen.print(self._screen.text(f"{question}>", "bold"), end=" ")
         try:
             line = input()
         except EOFError:
@@ -67,7 +69,8 @@ class TerminalPrompter:
 
     def complain(self, error: ActSyntaxError) -> None:
         """What could not be read, and how it should look."""
-        self._console.print(f"[red]{error}[/red]\n{_HELP}")
+        self._screen.print(self._screen.text(str(error), "red"))
+        self._screen.print(_HELP)
 
 
 def _cell(dim: Any, value: Value | None) -> str:
@@ -96,14 +99,15 @@ def chat(
     as_json: bool,
 ) -> None:
     """Sit at the table yourself, in the terminal, against a built-in agent or a model."""
-    console = Console(stderr=True)
+    screen = Screen(stderr=True)
     debtor = pick_debtor(debtor_id)
     try:
-        dialogue = _play(console, seat, against, debtor, seed, max_turns)
+        dialogue = _play(screen, seat, against, debtor, seed, max_turns)
     except KeyboardInterrupt:
-        console.print("\nYou have left the table; nothing was agreed and nothing is kept.")
+        screen.print("\nYou have left the table; nothing was agreed and nothing is kept.")
         return
-    _conclude(console, dialogue, debtor)
+    if dialogue.failed is None:
+        _conclude(screen, dialogue, debtor)
     line = as_line(dialogue)
     if save is not None:
         try:
@@ -113,19 +117,24 @@ def chat(
             raise cannot_write(save, error) from error
     if as_json:
         click.echo(orjson.dumps(orjson.loads(line), option=orjson.OPT_INDENT_2).decode())
+    if dialogue.failed is not None:
+        raise TooManyFailures(
+            f"the dialogue broke off, which is no result: {CAUSES[dialogue.failed.cause]}. "
+            f"{dialogue.detail}"
+        )
 
 
 def _play(
-    console: Console, seat: str, against: str | None, debtor: Debtor, seed: int, max_turns: int
+    screen: Screen, seat: str, against: str | None, debtor: Debtor, seed: int, max_turns: int
 ) -> Dialogue:
     """Seat both sides and let them talk."""
-    person = HumanAgent("collector" if seat == "collector" else "debtor", TerminalPrompter(console))
-    console.print(_HELP)
+    person = HumanAgent("collector" if seat == "collector" else "debtor", TerminalPrompter(screen))
+    screen.print(_HELP)
     if seat == "collector":
         other = against or "scripted/debtor"
         check_debtor_seat(other)
         account = debtor.background
-        console.print(
+        screen.print(
             f"You call {account.name}, {account.age}, {account.sex}: "
             f"{account.need_coll_amt:,.2f} yuan, {account.overdue_days} days overdue."
         )
@@ -133,7 +142,7 @@ def _play(
     else:
         other = against or "scripted/typical"
         check_collector(other)
-        console.print(Panel(_card(debtor), title="you are"))
+        screen.print(Panel(_card(debtor), title="you are"))
         specs = (other, "human")
     settings = Settings(concurrency=1)
     for spec in models_of(specs[:1], specs[1:], None, None):
@@ -191,20 +200,20 @@ def _card(debtor: Debtor) -> str:
     return "\n\n".join(lines)
 
 
-def _conclude(console: Console, dialogue: Dialogue, debtor: Debtor) -> None:
+def _conclude(screen: Screen, dialogue: Dialogue, debtor: Debtor) -> None:
     """How it ended, and what the agreement does to both sides."""
     if dialogue.turns:
         last = dialogue.turns[-1]
-        console.print(Panel(last.dialogue, title=f"last words: {last.seat}"))
+        screen.print(Panel(last.dialogue, title=screen.text(f"last words: {last.seat}")))
     if dialogue.terms is None:
-        console.print(f"No agreement ({dialogue.ending}). {dialogue.detail}")
+        screen.print(f"No agreement ({dialogue.ending}). {dialogue.detail}")
         return
     from arrears.economy.position import money_of
     from arrears.economy.projection import project
 
     seen = project(money_of(debtor), dialogue.terms)
     verdict = "can be kept" if seen.success else "fails: assets fall to 500 yuan or less"
-    console.print(
+    screen.print(
         f"Agreed on {dialogue.terms}. The plan {verdict}. A quarter of the debt is back on day "
         f"{seen.qrd}, half on day {seen.hrd}, all on day {seen.cd}; the debtor spends {seen.l1d} "
         f"days in tier 1 and {seen.l2d} in tier 2."

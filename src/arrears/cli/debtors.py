@@ -114,7 +114,8 @@ def export(many: str, split: str, form: str | None, out: Path | None, as_json: b
     if out is None:
         if form == "parquet" or as_json:
             raise UsageError("say where to with --out FILE")
-        click.echo(as_text(pick_debtors(many, split), form or "jsonl"), nl=False)
+        # A data file like any other, so UTF-8 on every terminal.
+        click.echo(as_text(pick_debtors(many, split), form or "jsonl").encode(), nl=False)
         return
     written = write_debtors(out, pick_debtors(many, split), form or format_of(out))
     _done({"debtors": written, "file": str(out)}, as_json)
@@ -134,9 +135,9 @@ def _print_json(document: dict[str, Any]) -> None:
 
 
 def _card(debtor: Debtor) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from arrears.bench.screen import Screen
 
     account, money = debtor.background, debtor.finances
     lines: list[tuple[str, str]] = [
@@ -169,22 +170,23 @@ def _card(debtor: Debtor) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for label, text in lines:
-        table.add_row(label, escape(text))
-    Console().print(table)
+        table.add_row(label, text)
+    Screen().print(table)
 
 
 def _tables(name: str, figures: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from arrears.bench.screen import Screen
+
+    screen = Screen()
     money = Table(title=f"{name}: {figures['people']:,} debtors, {figures['male']:.0%} male")
     money.add_column("")
     for level in figures["quantile_levels"]:
         money.add_column(f"{level:.0%}", justify="right")
     for row, values in figures["quantiles"].items():
         money.add_row(row, *(f"{value:,.0f}" for value in values))
-    console.print(money)
+    screen.print_grid(money)
     if figures["by_category"]:
         feelings = Table(title="means by category (emotions 0 to 10, the rest 1 to 5)")
         feelings.add_column("")
@@ -193,8 +195,9 @@ def _tables(name: str, figures: dict[str, Any]) -> None:
         for trait in next(iter(figures["by_category"].values())):
             cells = [f"{figures['by_category'][c][trait]:.2f}" for c in figures["categories"]]
             feelings.add_row(trait, *cells)
-        console.print(feelings)
+        screen.print_grid(feelings)
     for section in ("reasons", "mbti", "character", "style"):
         if figures[section]:
             listed = ", ".join(f"{k} {v:.1%}" for k, v in figures[section].items())
-            console.print(f"[bold]{section}[/bold] ({len(figures[section])}): {listed}\n")
+            head = screen.text(section, "bold")
+            screen.print(head.append(f" ({len(figures[section])}): {screen.shown(listed)}\n", ""))

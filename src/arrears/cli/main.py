@@ -1,8 +1,7 @@
-"""The `arrears` command, from its start to its exit code."""
+"""The `arrears` command: where it starts, if it can run here at all."""
 
 import sys
 
-INTERRUPTED = 130
 ELSEWHERE = "arrears runs on Linux and macOS, and not on Windows; on Windows, use it in WSL"
 
 
@@ -15,26 +14,9 @@ def main() -> None:
         print(ELSEWHERE, file=sys.stderr)
         sys.exit(2)
     # Only now: what follows loads more than Windows has.
-    import click
+    from arrears.cli.start import start
 
-    from arrears.cli.commands import cli
-    from arrears.errors import ArrearsError
-
-    try:
-        cli(standalone_mode=False)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        sys.exit(error.exit_code)
-    except ArrearsError as error:
-        print(f"arrears: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        print("\narrears: interrupted; resume with the same command", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of a pipe has left; there is no one to tell.
-        sys.stderr.close()
-        sys.exit(0)
+    start()
 
 
 if __name__ == "__main__":

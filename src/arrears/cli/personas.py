@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arrears.characters import visible
 from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
 from arrears.cli.unanswered import Outcome, failures_text, refuse_unanswered, retry_option
@@ -279,7 +280,7 @@ def refine(
         click.echo(f"{len(refined):,} debtors in {out}; {facts['settled']} settled")
         click.echo(f"changed: {_counts(changed) or 'nothing'}")
         for name, one in list(restless.items())[:10]:
-            why = one.failure.reason if one.failure else f"{len(one.rounds)} rounds"
+            why = visible(one.failure.reason) if one.failure else f"{len(one.rounds)} rounds"
             click.echo(f"not settled: {name}, {why}", err=True)
         if len(restless) > 10:
             click.echo(f"… and {len(restless) - 10} more; --json lists all", err=True)

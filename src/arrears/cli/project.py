@@ -178,22 +178,25 @@ def _terms(terms: Terms) -> dict[str, float | int]:
 
 def _print(document: dict[str, Any]) -> None:
     """The document as tables on stdout."""
-    from rich.console import Console
+    from arrears.bench.screen import Screen
 
-    console = Console(highlight=False)
+    screen = Screen()
     money = document["money"]
-    console.print(
-        f"[bold]{document['debtor']}[/bold]: {money['need_coll_amt']:,.2f} yuan to collect, "
-        f"assets {money['assets']:,.2f}, surplus {money['daily_surplus']:,.2f} a day"
+    screen.print(
+        screen.text(document["debtor"], "bold").append(
+            f": {money['need_coll_amt']:,.2f} yuan to collect, "
+            f"assets {money['assets']:,.2f}, surplus {money['daily_surplus']:,.2f} a day",
+            "not bold",
+        )
     )
     for agreement in document["agreements"]:
-        _print_agreement(console, agreement)
-    _print_best(console, document)
+        _print_agreement(screen, agreement)
+    _print_best(screen, document)
     if "figure" in document:
-        console.print(f"Drawn into {document['figure']}", soft_wrap=True)
+        screen.print(f"Drawn into {document['figure']}", soft_wrap=True)
 
 
-def _print_agreement(console: Any, agreement: dict[str, Any]) -> None:
+def _print_agreement(screen: Any, agreement: dict[str, Any]) -> None:
     from rich.table import Table
 
     p, own = agreement["projection"], agreement["own"]
@@ -206,37 +209,38 @@ def _print_agreement(console: Any, agreement: dict[str, Any]) -> None:
     plan.add_section()
     sums = (sum(round(r[f] * 100) for r in rows) / 100 for f in ("principal", "fee", "amount"))
     plan.add_row("sum", *(f"{amount:,.2f}" for amount in sums))
-    console.print()
-    console.print(plan)
-    console.print(
-        f"[green]The plan can be kept[/green]: {p['recovery']:.0%} of the debt is recovered."
+    screen.print()
+    screen.print_grid(plan)
+    verdict, style, why = (
+        ("The plan can be kept", "green", f"{p['recovery']:.0%} of the debt is recovered.")
         if p["success"]
-        else "[red]The plan fails[/red]: assets do not stay above 500."
+        else ("The plan fails", "red", "assets do not stay above 500.")
     )
-    console.print(
+    screen.print(screen.text(verdict, style).append(f": {why}", "default"))
+    screen.print(
         f"A quarter repaid on day {p['qrd']}, half on day {p['hrd']}, all on day {p['cd']}. "
         f"Lowest assets {p['min_assets']:,.2f}; {p['l1d']} days in tier 1, {p['l2d']} in tier 2; "
         f"tier variance {p['atv']:.3f}."
     )
-    console.print(f"Own CRI {own['cri']:.3f}, DHI {own['dhi']:.3f}, CCI {own['cci']:.3f}.")
-    console.print(
+    screen.print(f"Own CRI {own['cri']:.3f}, DHI {own['dhi']:.3f}, CCI {own['cci']:.3f}.")
+    screen.print(
         "Regret: " + ", ".join(f"{o} {value:.3f}" for o, value in agreement["regret"].items())
     )
 
 
-def _print_best(console: Any, document: dict[str, Any]) -> None:
+def _print_best(screen: Any, document: dict[str, Any]) -> None:
     from rich.table import Table
 
-    console.print()
+    screen.print()
     if not document["feasible"]:
-        console.print("[red]None of the 5,880 legal agreements can be kept.[/red]")
+        screen.print(screen.text("None of the 5,880 legal agreements can be kept.", "red"))
         return
     table = Table("best for", "terms", "value", "CRI", "DHI", "CCI", title="Best legal agreements")
     for objective, found in document["best"].items():
         own = (f"{found['own'][index]:.3f}" for index in ("cri", "dhi", "cci"))
         table.add_row(objective, _line(found["terms"]), f"{found['value']:.3f}", *own)
-    console.print(table)
-    console.print(
+    screen.print_grid(table)
+    screen.print(
         f"{document['feasible']:,} of the 5,880 legal agreements can be kept, "
         f"{len(document['pareto_front'])} of them on the front of recovery against health."
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from arrears.characters import visible
 from arrears.cli.failure_options import Failed, refuse_failures
 from arrears.errors import TooManyFailures
 
@@ -54,4 +55,4 @@ def failures_text(failures: "Iterable[Unanswered]", what: str) -> str:
     from arrears.models.unanswered import causes_text, counted, most_frequent
 
     found = list(failures)
-    return f"{len(found):,} {what} ({causes_text(counted(found))}): {most_frequent(found)}"
+    return f"{len(found):,} {what} ({causes_text(counted(found))}): {visible(most_frequent(found))}"

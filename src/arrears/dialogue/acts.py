@@ -4,7 +4,7 @@ One `Act` speaks of one dimension; `ask(disc_ratio=0, inst_prds=6)` is two acts.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 from arrears.terms import Dimension, Value, written
@@ -36,7 +36,8 @@ def _text(kind: Kind, dim: Dimension | None, value: Value | None) -> str:
     return f"{kind}({dim})" if value is None else f"{kind}({dim}={written(dim, value)})"
 
 
-@cache
+# By type too: else numpy's 6, once seen, would be handed to whoever asks for Python's.
+@lru_cache(maxsize=None, typed=True)
 def act(kind: Kind, dim: Dimension, value: Value | None = None) -> Act:
     """An act on a legal value. The same arguments give the same object."""
     return Act(kind, dim, value)

@@ -5,13 +5,16 @@ it, by its cause. `malformed` is no such failure: there a seat was asked and cou
 readable message, which is its own failing and stays in.
 """
 
+import sysconfig
+from functools import cache
+from inspect import unwrap
 from pathlib import Path
 from traceback import walk_tb
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from arrears.errors import ModelError
+from arrears.errors import ArrearsError, ModelError
 from arrears.strategies import Seat
 
 Cause = Literal["provider", "seat_code", "arrears", "unknown"]
@@ -39,15 +42,36 @@ class Failure(BaseModel):
     """`FILE.py:LINE` of the user's own code, where that is what failed."""
 
 
-def failure_of(seat: Seat, spec: str, error: Exception) -> Failure:
-    """Charge an exception that a seat has raised; `spec` is the seat's name."""
+class StoredFailure(ArrearsError):
+    """A stored dialogue ended here as `error`; it ends so again when it is replayed."""
+
+    def __init__(self, failure: Failure, detail: str) -> None:
+        self.failure = failure
+        super().__init__(detail)
+
+
+def failure_of(seat: Seat, spec: str, error: BaseException, agent: Any = None) -> Failure:
+    """Charge an exception that a seat has raised; `spec` is the seat's name, `agent` the seat."""
     name = type(error).__name__
+    if isinstance(error, StoredFailure):
+        return error.failure
     if isinstance(error, ModelError):
         return Failure(cause="provider", seat=seat, error=name)
-    if spec.startswith("python/"):
-        file = Path(spec.removeprefix("python/").rpartition(":")[0])
-        return Failure(cause="seat_code", seat=seat, error=name, where=_line_in(file, error))
+    if is_foreign(spec, agent):
+        return Failure(
+            cause="seat_code",
+            seat=seat,
+            error=name,
+            where=_where(_file_of(spec, agent), agent, error),
+        )
     return Failure(cause="arrears", seat=seat, error=name)
+
+
+def is_foreign(spec: str, agent: Any) -> bool:
+    """Whether a seat is code of the user's: named by its file, or handed over as an object."""
+    if spec.startswith(_OWN):
+        return True
+    return agent is not None and not type(agent).__module__.startswith("arrears.")
 
 
 def failure_told(detail: str) -> Failure:
@@ -58,14 +82,72 @@ def failure_told(detail: str) -> Failure:
     return Failure(cause="provider" if known else "unknown", seat=seat, error=name)
 
 
-def _line_in(file: Path, error: Exception) -> str:
-    """The innermost line of the user's own code that the exception went through; "" if none."""
+def line_in(file: Path, error: BaseException) -> str:
+    """`FILE.py:LINE`, the innermost line of the user's own code that an exception went through,
+    as seen from the folder of the user's file; "" if there is none.
+
+    Not what is installed, Python's own or arrears: there the user has nothing to mend.
+    """
     folder = file.resolve().parent
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        inside = _inside(folder, error.filename)
+        if inside:
+            return f"{inside}:{error.lineno}"
     found = ""
     for frame, line in walk_tb(error.__traceback__):
-        place = Path(frame.f_code.co_filename)
-        if place.is_absolute() and place.resolve().is_relative_to(folder):
-            inside = place.resolve().relative_to(folder)
-            if "site-packages" not in inside.parts:
-                found = f"{inside}:{line}"
+        inside = _inside(folder, frame.f_code.co_filename)
+        if inside:
+            found = f"{inside}:{line}"
     return found
+
+
+@cache
+def _inside(folder: Path, name: str) -> str:
+    """A code's file as seen from a folder; "" where it is not the user's own code in there."""
+    place = Path(name)
+    if not place.is_absolute():
+        return ""  # "<string>", "<frozen …>"
+    place = place.resolve()
+    if not place.is_relative_to(folder):
+        return ""
+    if {"site-packages", "dist-packages"} & set(place.parts):
+        return ""
+    # A seat that lies above Python's or arrears' own folder, as in a home or a checkout.
+    if any(place.is_relative_to(other) and not folder.is_relative_to(other) for other in _OTHERS):
+        return ""
+    return str(place.relative_to(folder))
+
+
+_OWN: Final = "python/"
+_OTHERS: Final = tuple(
+    Path(place).resolve()
+    for place in (
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        str(Path(__file__).parent.parent),
+    )
+)
+
+
+def _file_of(spec: str, agent: Any) -> Path | None:
+    if spec.startswith(_OWN):
+        return Path(spec.removeprefix(_OWN).rpartition(":")[0])
+    code = _code(agent)
+    return Path(code.co_filename) if code is not None else None
+
+
+def _where(file: Path | None, agent: Any, error: BaseException) -> str:
+    """The line that failed; where no line did, the one at which `reply` begins."""
+    if file is None:
+        return ""
+    place = line_in(file, error)
+    if place:
+        return place
+    code = _code(getattr(agent, "own", agent))
+    inside = _inside(file.resolve().parent, code.co_filename) if code is not None else ""
+    return f"{inside}:{code.co_firstlineno}" if inside else file.name
+
+
+def _code(agent: Any) -> Any:
+    """The code of a seat's `reply`, where it is written in Python."""
+    return getattr(unwrap(getattr(agent, "reply", None)), "__code__", None)  # type: ignore[arg-type]

@@ -1,11 +1,13 @@
 """The one loop: two seats, one ledger, from the first word to an ending."""
 
+from asyncio import CancelledError, current_task
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from arrears.debtors.record import Debtor
-from arrears.dialogue.failures import Failure, failure_of
+from arrears.dialogue.checked import answer_of, checked, text_of
+from arrears.dialogue.failures import Failure, StoredFailure, failure_of, is_foreign
 from arrears.dialogue.ledger import Ledger
 from arrears.dialogue.record import Dialogue, Ending, Turn
 from arrears.dialogue.views import CollectorView, DebtorView, Heard
@@ -61,6 +63,10 @@ async def negotiate(
     terms, detail = None, ""
     failure: Failure | None = None
     past = iter(history)
+    foreign = {
+        "collector": is_foreign(collector_spec, collector),
+        "debtor": is_foreign(debtor_spec, debtor_seat),
+    }
 
     for number in range(1, max_turns + 1):
         for seat in _ORDER:
@@ -76,20 +82,30 @@ async def negotiate(
             try:
                 said = next(past, None)
                 if said is None:
-                    said = await agent.reply(view)
+                    if foreign[seat]:
+                        said = checked(await answer_of(agent.reply, view), seat)
+                    else:
+                        said = await agent.reply(view)
                 elif isinstance(agent, Remembers):
-                    await agent.remember(view, said)
+                    if foreign[seat]:
+                        await answer_of(agent.remember, view, said)
+                    else:
+                        await agent.remember(view, said)
                 turn = _entered(said, seat, number, ledger)
-            except (RunStopped, StorageError):
+            except (RunStopped, StorageError, KeyboardInterrupt, GeneratorExit):
                 raise  # No dialogue's own affair: the run has to stop.
-            except Exception as error:
+            except BaseException as error:
+                if isinstance(error, CancelledError) and _is_cancelled():
+                    raise
                 ending, detail = _classified(seat, error)
                 if ending == "error":
                     spec = collector_spec if seat == "collector" else debtor_spec
-                    failure = failure_of(seat, spec, error)
+                    failure = failure_of(seat, spec, error, agent)
                 break
             turns.append(turn)
-            own[seat] = (*own[seat], turn)
+            # What a seat does to a turn that it is shown must not reach the one on record.
+            shown = replace(turn, private=dict(turn.private)) if foreign[seat] else turn
+            own[seat] = (*own[seat], shown)
             heard = (*heard, Heard(seat, turn.dialogue, turn.acts))
             terms = ledger.agreement()
             if terms is not None:
@@ -136,8 +152,16 @@ def _entered(turn: Turn, seat: Seat, number: int, ledger: Ledger) -> Turn:
     return turn
 
 
-def _classified(seat: Seat, error: Exception) -> tuple[Ending, str]:
+def _is_cancelled() -> bool:
+    """Whether it is this dialogue that is to end, not something that a seat has cancelled."""
+    task = current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _classified(seat: Seat, error: BaseException) -> tuple[Ending, str]:
     """The one place where what a seat raised becomes an ending."""
+    if isinstance(error, StoredFailure):
+        return "error", text_of(error)
     if isinstance(error, MalformedReply):
-        return "malformed", f"{seat}: {error}"
-    return "error", f"{seat}: {type(error).__name__}: {error}"
+        return "malformed", f"{seat}: {text_of(error)}"
+    return "error", f"{seat}: {type(error).__name__}: {text_of(error)}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from arrears.characters import visible
 from arrears.errors import UsageError
 from arrears.synthesis.taxonomy.file import Entry, read_entries, write_entries
 from arrears.synthesis.taxonomy.review import Entries, decide, first_open
@@ -33,7 +34,7 @@ def review_by_hand(path: Path) -> None:
         try:
             entries = decide(entries, _whole(answer, entry))
         except UsageError as error:
-            click.echo(str(error))
+            _say(str(error))
             continue
         write_entries(path, entries)
     owed = sum(e.status == "proposed" for e in entries)
@@ -43,20 +44,25 @@ def review_by_hand(path: Path) -> None:
 def show(entry: Entry, entries: Entries) -> None:
     """One entry as a reviewer sees it."""
     owed = sum(e.status == "proposed" for e in entries)
-    click.echo(f"\n{entry.seat}/{entry.key} ({entry.size:,} texts; {owed} to review)")
-    click.echo(f"  {entry.name}" + (f" · {entry.zh}" if entry.zh else ""))
-    click.echo(f"  {entry.meaning}" + (f" {entry.zh_meaning}" if entry.zh_meaning else ""))
+    _say(f"\n{entry.seat}/{entry.key} ({entry.size:,} texts; {owed} to review)")
+    _say(f"  {entry.name}" + (f" · {entry.zh}" if entry.zh else ""))
+    _say(f"  {entry.meaning}" + (f" {entry.zh_meaning}" if entry.zh_meaning else ""))
     for example in entry.examples:
-        click.echo(f"    - {' '.join(example.split())}")
+        _say(f"    - {' '.join(example.split())}")
     if entry.merge_with:
-        click.echo(f"  proposed: merge {entry.merge_with}")
+        _say(f"  proposed: merge {entry.merge_with}")
     if entry.drop:
-        click.echo(f"  proposed: drop ({entry.drop})")
+        _say(f"  proposed: drop ({entry.drop})")
     if entry.split_into:
-        click.echo("  proposed: split, into")
+        _say("  proposed: split, into")
         for part in entry.split_into:
             first = " ".join(part.examples[0].split()) if part.examples else ""
-            click.echo(f"    {part.key} ({part.size:,}): {first}")
+            _say(f"    {part.key} ({part.size:,}): {first}")
+
+
+def _say(text: str) -> None:
+    """A line that may hold what a model or a customer has written."""
+    click.echo(visible(text))
 
 
 def _whole(answer: str, entry: Entry) -> str:
