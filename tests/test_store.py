@@ -47,7 +47,7 @@ def test_a_broken_cell_is_named_with_its_column(people: tuple[Debtor, ...], tmp_
     cells[2] = "thirty"
     lines[2] = ",".join(cells)
     file.write_text("\n".join(lines))
-    with pytest.raises(BrokenFile, match=r"line 3: background\.age: 'thirty' is not a whole"):
+    with pytest.raises(BrokenFile, match=r"line 3: background\.age: 'thirty' is not a number"):
         read_debtors(file)
 
 
@@ -56,7 +56,7 @@ def test_a_broken_cell_is_named_with_its_column(people: tuple[Debtor, ...], tmp_
     [
         ("", "holds no debtors"),
         ("{}\n", r"line 1: id: Field required \(and 2 more\)"),
-        ("not json\n", "line 1: Invalid JSON"),
+        ("not json\n", "line 1: is not JSON .*a JSON object on each line"),
         (b"\xff\xfe\x00".decode("latin1"), "."),
     ],
 )
@@ -70,7 +70,7 @@ def test_what_is_no_debtors_file_is_refused(text: str, why: str, tmp_path: Path)
 def test_csv_columns_that_are_none_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("id,colour\n1,red\n")
-    with pytest.raises(BrokenFile, match="line 1: colour: not a column of debtors"):
+    with pytest.raises(BrokenFile, match="line 1: colour: is not a column of debtors"):
         read_debtors(file)
 
 
@@ -78,7 +78,7 @@ def test_a_short_csv_line_is_refused(people: tuple[Debtor, ...], tmp_path: Path)
     file = tmp_path / "people.csv"
     write_debtors(file, people[:2])
     file.write_text(file.read_text() + "someone,else\n")
-    with pytest.raises(BrokenFile, match="line 4: has not the 34 cells of the header"):
+    with pytest.raises(BrokenFile, match="line 4: has 2 cells, the header has 34"):
         read_debtors(file)
 
 

@@ -74,8 +74,10 @@ def judge(
     for kind in chosen:
         if kind not in KINDS:
             raise UsageError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
-    marks = read_people(people) if people is not None else None
     run = open_run(folder)
+    ratings = read_people(people, [row.case for row in run.rows]) if people is not None else None
+    for repair in ratings.repairs if ratings is not None else ():
+        click.echo(f"{people}: {repair}", err=True)
     other = open_run(against) if against is not None else None
     for name in judges:
         with RunProgress("judgements") as progress:
@@ -94,7 +96,7 @@ def judge(
     sheets = read_sheets(folder)
     if not sheets:
         raise UsageError(f"{folder} holds no judgements; name a --judge")
-    tables = judge_tables(sheets, marks)
+    tables = judge_tables(sheets, ratings.marks if ratings is not None else None)
     if as_json:
         import orjson
 
