@@ -31,7 +31,8 @@ _SIGNS: Final = str.maketrans(
 )  # fmt: skip
 """Spaces, apostrophes, minus signs and full-width signs to the plain ones."""
 _MONEY: Final = {
-    **dict.fromkeys(("¥", "￥", "元", "圆", "CNY", "RMB", "CN¥", "円", "JPY"), "¥"),
+    **dict.fromkeys(("¥", "￥", "元", "圆", "CNY", "RMB", "CN¥"), "¥"),
+    **dict.fromkeys(("円", "JPY"), "JPY"),
     **dict.fromkeys(("€", "EUR"), "€"),
     **dict.fromkeys(("£", "GBP"), "£"),
     **dict.fromkeys(("CHF", "Fr."), "CHF"),
@@ -196,15 +197,17 @@ def _known(value: float | None) -> float:
 def _told(field: str, cells: dict[str, _Cell | None], chosen: Decimal) -> tuple[str, ...]:
     """What cells that are not plain were read as: one example for each way of writing."""
     commas = [t for t, cell in cells.items() if cell is not None and cell.point != cell.comma]
-    told = []
-    if chosen == "," and commas:
-        value = _known(_reading(cells, commas[0], ","))
-        told.append(f"{field} has a decimal comma: {commas[0]!r} is read as {_shown(value)}")
+    shown = commas[:1] if chosen == "," else []
+    told = [
+        f"{field} has a decimal comma: {text!r} is read as "
+        f"{_shown(_known(_reading(cells, text, chosen)))}"
+        for text in shown
+    ]
     kinds: dict[frozenset[str], str] = {}
     for text, cell in cells.items():
         # The same signs, however many digits stand between them.
         signs = frozenset(c for c in text if not c.isdigit())
-        if cell is not None and cell.dressed and signs - {chosen, "-"}:
+        if cell is not None and cell.dressed and signs - {chosen, "-"} and text not in shown:
             kinds.setdefault(signs, text)
     for text in list(kinds.values())[: _SHOWN - len(told)]:
         value = _known(_reading(cells, text, chosen))
