@@ -67,7 +67,7 @@ def test_a_run_folder_is_read_with_the_debtors_of_its_talks(tmp_path: Path) -> N
     [
         ("", "holds no conversations"),
         ('{"id": "a", "turns": []}\n', "holds no conversations"),
-        ("[1]\n", "line 1: a JSON array begins here"),
+        ("[1]\n", "line 1: is no JSON object"),
         ('{"id": "a"}\n', "line 1: turns: has none of turns, messages, conversation"),
         ('{"turns": [7]}\n', r"line 1: turns\[0\]: is no JSON object"),
         ('{"turns": [{"seat": "debtor"}]}\n', r"turns\[0\]: has none of text, dialogue"),

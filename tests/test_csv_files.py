@@ -259,12 +259,12 @@ def test_lines_are_found_in_any_encoding_with_a_mark(
     [
         ('{"a": 1, "a": 2}\n', "line 1: a: stands twice in the same object"),
         ('{"x": [{"a": 1, "b": 1, "a": 1}]}\n', "line 1: a: stands twice"),
-        ('[\n{"a": 1}\n]\n', "line 1: a JSON array begins here; write one object a line"),
-        ('{\n"a": 1\n}\n', "line 1: an object is spread over several lines"),
+        ('[\n{"a": 1}\n]\n', "line 1: is no JSON object: an array begins here; write one object a line"),
+        ('{\n"a": 1\n}\n', "line 1: is not JSON: an object is spread over several lines"),
         ("id,name\n1,2\n", "line 1: is not JSON .*a JSON object on each line"),
         ('{"a": 1}\n{"a": NaN}\n', "line 2: is not JSON"),
         ('{"a": 1}\n{"a"', "line 2: is not JSON .*; the last line is torn, remove it"),
-        ('{"a": 1}\n7\n', "line 2: is not JSON .*it is no object"),
+        ('{"a": 1}\n7\n', "line 2: is no JSON object"),
         ('{"a": ' + "[" * 1020 + "]" * 1020 + "}\n", "line 1: is not JSON"),
     ],
 )  # fmt: skip

@@ -60,7 +60,9 @@ def json_object(path: Path, line: TextLine) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise not_json(path, line, error) from None
     if not isinstance(found, dict):
-        raise not_json(path, line, "it is no object")
+        if line.number == 1 and isinstance(found, list):
+            raise not_json(path, line, "")
+        raise BrokenFile(path, "is no JSON object", line.number)
     refuse_keys_twice(path, line)
     return found
 
@@ -86,9 +88,9 @@ def not_json(path: Path, line: TextLine, error: Exception | str) -> BrokenFile:
     """What to tell about a line that is no JSON, with the likely cause."""
     text = line.text.strip()
     if line.number == 1 and text.startswith(b"["):
-        why = "a JSON array begins here; write one object a line, without the array"
+        why = "is no JSON object: an array begins here; write one object a line, without the array"
     elif text in (b"{", b"}"):
-        why = "an object is spread over several lines; write it on one"
+        why = "is not JSON: an object is spread over several lines; write it on one"
     elif line.number == 1 and not text.startswith(b"{"):
         why = f"is not JSON ({error}); this file has a JSON object on each line"
     else:
