@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arrears.errors import UsageError
+from arrears.errors import BrokenFile, UsageError
 from arrears.synthesis.records.mapping import TableFormat, read_mapping
 from arrears.synthesis.records.reading import read_cells
 from arrears.synthesis.records.table import read_table
@@ -231,8 +231,8 @@ def test_a_parquet_table_is_read_like_a_csv(tmp_path: Path) -> None:
     columns = {name: [row[i] for row in body] for i, name in enumerate(HEADER)}
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
     write(tmp_path / "a.csv", body)
-    from_parquet = read_cells(tmp_path / "a.parquet", TableFormat())
-    assert from_parquet.rows == read_cells(tmp_path / "a.csv", TableFormat()).rows
+    from_parquet = read_cells(tmp_path / "a.parquet", TableFormat(), HEADER)
+    assert from_parquet.columns == read_cells(tmp_path / "a.csv", TableFormat(), HEADER).columns
 
 
 def test_an_existing_model_is_not_written_over(tmp_path: Path) -> None:
@@ -271,3 +271,129 @@ def test_conditions_that_cannot_be_met_are_told(where: str, told: str, model: Pa
 
     with pytest.raises(UsageError, match=re.escape(told)):
         sample(load_model(model), 50, 1, where=(where,))
+
+
+def _german(text: str, group: str = "") -> str:
+    """A number with two decimals, as German programs write it."""
+    return f"{float(text):,.2f}".replace(",", "_").replace(".", ",").replace("_", group)
+
+
+@pytest.mark.parametrize("group", ["", ".", "\u202f"])
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decimal_commas_give_the_table_that_points_give(
+    group: str, delimiter: str, tmp_path: Path
+) -> None:
+    body = rows(150)
+    european = [[r[0], _german(r[1], group), _german(r[2], group), *r[3:]] for r in body]
+    mapping = read_mapping(write(tmp_path / "a.csv", body).parent / "mapping.toml")
+    plain, _ = read_table(tmp_path / "a.csv", mapping)
+    found, repairs = read_table(write(tmp_path / "b.csv", european, delimiter=delimiter), mapping)
+    assert (found.data == plain.data).all()
+    assert found.columns == plain.columns
+    assert any(r.startswith("BALANCE has a decimal comma: '") for r in repairs)
+
+
+def test_a_column_that_tells_no_decimal_sign_is_refused_until_it_is_said(tmp_path: Path) -> None:
+    body = _each("SCORE", "1.234")(rows(150))
+    path = write(tmp_path / "a.csv", body)
+    code, words = fit(path)
+    assert code == 2
+    assert "line 2: SCORE: '1.234' is 1.234 or 1234, and no cell of the column tells" in words
+    assert 'say `decimal = ","` or `decimal = "."` in [table] of the mapping' in words
+    (tmp_path / "mapping.toml").write_text('[table]\ndecimal = ","\n' + MAPPING)
+    table, _ = read_table(path, read_mapping(tmp_path / "mapping.toml"))
+    assert set(table.column("SCORE")) == {1234.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_cell(3, "BALANCE", "inf"), "line 5: BALANCE: 'inf' is not a number"),
+        (_cell(3, "BALANCE", "1e300"), "line 5: BALANCE: 1e+300 is outside of what can be"),
+        (_cell(3, "MONTHS", "2000"), "line 5: MONTHS: 2000 × 30 is outside of what can be"),
+        (_each("AGE", "1985"), "line 2: AGE: 1985 is outside of what can be: age is from 18 to 100"),
+        (_each("LENT", "-5"), "line 2: LENT: -5 is outside of what can be: bal_due is from 0.01"),
+        (_each("BALANCE", "-50.5"),
+         "line 2: BALANCE: -50.5 is not a debt of 1 yuan or more, and 0 of 300 rows are debtors"),
+        (_each("MONTHS", "0"), "line 2: MONTHS: 0 is not a day overdue, and 0 of 300 rows"),
+        (_cell(7, "REGION", '"city'), "line 9: a quotation mark opens a cell here that nothing closes"),
+    ],
+)  # fmt: skip
+def test_what_no_record_could_hold_is_refused_with_its_line(
+    change: Callable[[Body], Body], told: str, tmp_path: Path
+) -> None:
+    code, words = fit(write(tmp_path / "a.csv", change(rows(300))))
+    assert code == 2, words
+    assert told in words
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_is_no_debtor_or_no_age_is_left_out_and_told(tmp_path: Path) -> None:
+    body = rows(300)
+    for row in body[:20]:
+        row[HEADER.index("BALANCE")] = "-3.00"
+    for row in body[20:30]:
+        row[HEADER.index("AGE")] = "999"
+    table, repairs = read_table(
+        write(tmp_path / "a.csv", body), read_mapping(tmp_path / "mapping.toml")
+    )
+    assert len(table) == 290
+    told = "\n".join(repairs)
+    assert (
+        "AGE: 10 cells are outside of what can be (age is from 18 to 100; line 22 has 999)" in told
+    )
+    assert "10 rows left out" in told
+    assert "20 of 290 rows owe nothing or are not late" in told
+
+
+def test_a_blank_line_or_a_cell_of_several_lines_moves_no_line_number(tmp_path: Path) -> None:
+    body = _cell(9, "AGE", "old")(rows(150))
+    body[2][HEADER.index("REGION")] = '"city\nof old"'
+    path = write(tmp_path / "a.csv", body)
+    path.write_text("\n" + path.read_text())
+    code, words = fit(path)
+    assert code == 2
+    assert "line 13: AGE: 'old' is not a number" in words
+
+
+def test_parquet_columns_of_other_types_are_read_or_refused_with_their_row(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    body = rows(150)
+    write(tmp_path / "a.csv", body)
+    mapping = read_mapping(tmp_path / "mapping.toml")
+    plain, _ = read_table(tmp_path / "a.csv", mapping)
+
+    def read(**changed: object) -> None:
+        columns: dict[str, object] = {n: [row[i] for row in body] for i, n in enumerate(HEADER)}
+        columns |= {n: [float(row[HEADER.index(n)]) for row in body] for n in ("BALANCE", "SCORE")}
+        columns["REGION"] = pa.array(columns["REGION"]).dictionary_encode()
+        pq.write_table(pa.table({**columns, **changed}), tmp_path / "a.parquet")
+        found, _ = read_table(tmp_path / "a.parquet", mapping)
+        for name in ("need_coll_amt", "age", "REGION"):
+            assert (found.column(name) == plain.column(name)).all()
+
+    read()
+    # Numbers of the file itself need no second look at their decimal sign.
+    read(SCORE=[1.234] * 150)
+    for column, told in (
+        ([1.0] * 149 + [float("inf")], "row 150: SCORE: 'inf' is not a number"),
+        ([[1.0]] * 150, "row 1: SCORE: holds list values"),
+        ([b"1"] * 150, "row 1: SCORE: holds bytes values"),
+        ([True] * 150, "row 1: SCORE: 'True' is not a number"),
+    ):
+        with pytest.raises(BrokenFile, match=re.escape(told)):
+            read(SCORE=column)
+
+
+def test_the_same_column_twice_in_parquet_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    write(tmp_path / "a.csv", rows(150))
+    table = pa.Table.from_arrays([pa.array(["1"])] * 2, names=["AGE", "AGE"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    code, words = fit(tmp_path / "a.parquet")
+    assert code == 2
+    assert "AGE: is the name of two columns" in words

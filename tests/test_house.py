@@ -22,6 +22,7 @@ ROOMS = [
         "files",
         "machine",
         "characters",
+        "tables",
     },
     {"runs"},
     {"debtors"},

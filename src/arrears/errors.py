@@ -35,13 +35,17 @@ class UnknownName(UsageError):
 
 
 class BrokenFile(UsageError):
-    """A file that cannot be read: where it breaks, at which field, and why."""
+    """A file that cannot be read: where it breaks, at which field, and why.
+
+    `line` counts from 1; of a parquet file it is the row.
+    """
 
     def __init__(
         self, path: Path | str, why: str, line: int | None = None, field: str = ""
     ) -> None:
         self.path, self.line, self.field = Path(path), line, field
-        place = f"{path}" + (f", line {line}" if line is not None else "")
+        unit = "row" if self.path.suffix.lower() == ".parquet" else "line"
+        place = f"{path}" + (f", {unit} {line}" if line is not None else "")
         super().__init__(f"{place}: " + (f"{field}: " if field else "") + why)
 
 

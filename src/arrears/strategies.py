@@ -10,9 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
-
 from arrears.errors import BrokenFile, UnknownName
+from arrears.tables.text import file_bytes, unicode_text
+from arrears.tables.yaml_file import read_yaml
 
 Seat = Literal["collector", "debtor"]
 _SEATS: Final[tuple[Seat, Seat]] = ("collector", "debtor")
@@ -51,24 +51,19 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
 
 
 def taxonomy_text(path: Path) -> str:
-    """The text of a file. BrokenFile where there is none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise BrokenFile(path, "is not UTF-8 text") from error
+    """The text of a file. BrokenFile where it can't be read."""
+    return unicode_text(path, file_bytes(path))
 
 
 def read_taxonomy(text: str, source: Path) -> Taxonomy:
     """The taxonomy of a text; `source` is where it comes from. BrokenFile."""
+    raw = read_yaml(text, source)
     try:
-        raw = yaml.safe_load(text)
         return {
             seat: {k: _strategy(source, f"{seat}.{k}", k, row) for k, row in raw[seat].items()}
             for seat in _SEATS
         }
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise BrokenFile(source, f"not a strategy taxonomy: {error!r}") from error
 
 
@@ -77,7 +72,7 @@ def for_seats(text: str, source: Path) -> Taxonomy:
     for which it has none keeps the shipped ones. BrokenFile.
     """
     found = read_taxonomy(text, source)
-    raw = yaml.safe_load(text)
+    raw = read_yaml(text, source)
     open_ = [k for seat in _SEATS for k, row in raw[seat].items() if row.get("status") == _OPEN]
     if open_:
         raise BrokenFile(

@@ -81,8 +81,10 @@ def judge(
     for kind in chosen:
         if kind not in KINDS:
             raise UsageError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
-    marks = read_people(people) if people is not None else None
     run = open_run(folder)
+    ratings = read_people(people, [row.case for row in run.rows]) if people is not None else None
+    for repair in ratings.repairs if ratings is not None else ():
+        click.echo(f"{people}: {repair}", err=True)
     other = open_run(against) if against is not None else None
     asked: list[Sheet] = []
     for name in judges:
@@ -102,6 +104,7 @@ def judge(
     sheets = sheets_of(run)
     if not sheets:
         raise UsageError(f"{folder} holds no judgements; name a --judge")
+    marks = ratings.marks if ratings is not None else None
     tables = judge_tables([JudgedRun(run.path.name, run.rows, sheets)], marks)
     if as_json:
         import orjson

@@ -1,6 +1,8 @@
 """A debtor as one flat row, for tables: dotted column names, lists joined by `;`."""
 
 from collections.abc import Mapping
+from decimal import Decimal
+from math import isfinite
 from typing import Any, Final
 
 from arrears.debtors.record import EMOTIONS, Debtor
@@ -39,6 +41,9 @@ COLUMNS: Final[Mapping[str, type]] = {
 }
 
 
+_WANTED: Final[Mapping[type, str]] = {int: "a whole number", float: "a number"}
+
+
 def flatten(debtor: Debtor) -> dict[str, Any]:
     """Column to cell; None where the record has nothing."""
     record = debtor.model_dump()
@@ -54,8 +59,8 @@ def flatten(debtor: Debtor) -> dict[str, Any]:
 def unflatten(row: Mapping[str, Any]) -> dict[str, Any]:
     """The nested mapping that a row stands for; empty cells and columns are left out.
 
-    Cells may be text, as in a csv. ValueError names the column whose cell cannot be read, or one
-    that is not a debtor's.
+    Numbers come as numbers, lists as lists or as text with `;`. ValueError names the column whose
+    cell is of another kind, or one that is not a debtor's.
     """
     record: dict[str, Any] = {}
     for column, cell in row.items():
@@ -74,9 +79,29 @@ def unflatten(row: Mapping[str, Any]) -> dict[str, Any]:
 def _read(column: str, cell: Any) -> Any:
     kind = COLUMNS[column]
     if kind is list:
-        return [part.strip() for part in str(cell).split(";") if part.strip()]
-    try:
-        return kind(cell)
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{column}: {cell!r} is not {wanted}") from None
+        return _list(column, cell)
+    if kind is str:
+        if isinstance(cell, str):
+            return cell
+        if isinstance(cell, int) and not isinstance(cell, bool):
+            return str(cell)
+        raise ValueError(f"{column}: {cell!r} is not a text")
+    if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal):
+        raise ValueError(f"{column}: {cell!r} is not {_WANTED[kind]}")
+    if kind is int:
+        if not isfinite(cell) or cell != int(cell):
+            raise ValueError(f"{column}: {_plain(cell)} is not {_WANTED[kind]}")
+        return int(cell)
+    return float(cell)
+
+
+def _list(column: str, cell: Any) -> list[str]:
+    if isinstance(cell, str):
+        return [part.strip() for part in cell.split(";") if part.strip()]
+    if isinstance(cell, list | tuple) and all(isinstance(part, str) for part in cell):
+        return list(cell)
+    raise ValueError(f"{column}: {cell!r} is not a list of texts")
+
+
+def _plain(number: Decimal | float) -> str:
+    return f"{number:g}" if isinstance(number, float) else str(number)

@@ -14,14 +14,14 @@ def pick_debtor(name: str) -> Debtor:
     A file with one debtor needs no number. UnknownName or UsageError say what there is.
     """
     path, colon, number = name.rpartition(":")
-    if not colon:
+    if not colon or _is_file(name):
         path, number = name, ""
     if not _is_file(path):
         return find_debtor(name)
     people = read_debtors(Path(path))
     if not number and len(people) == 1:
         return people[0]
-    if not number.isdigit() or not 1 <= int(number) <= len(people):
+    if not number.isdecimal() or not 1 <= int(number) <= len(people):
         raise UsageError(f"{path} has debtors 1 to {len(people)}; say which, as {path}:1")
     return people[int(number) - 1]
 

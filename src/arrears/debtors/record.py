@@ -4,9 +4,9 @@ A DCN debtor has background and finances; a DebtBench debtor has all the rest to
 yuan with at most two decimals; what must be exact converts them to whole minor units first.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Sex = Literal["male", "female"]
 Category = Literal["confrontational", "avoidant", "helpless", "cooperative"]
@@ -17,8 +17,23 @@ EMOTIONS = ("happiness", "sadness", "disgust", "fear", "surprise", "anger")
 MBTI_TYPES: tuple[str, ...] = tuple(
     a + b + c + d for a in "EI" for b in "SN" for c in "TF" for d in "JP"
 )
-Level = Annotated[int, Field(ge=1, le=5)]
-Feeling = Annotated[int, Field(ge=0, le=10)]
+MOST_YUAN: Final = 1e12
+"""No amount is larger; up to here the projection is exact in 64 bits."""
+_MOST_DAYS: Final = 36_525
+
+
+def _no_truth(value: Any) -> Any:
+    # True counts as 1 in Python, and so to pydantic.
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+_Whole = Annotated[int, BeforeValidator(_no_truth)]
+Level = Annotated[_Whole, Field(ge=1, le=5)]
+Feeling = Annotated[_Whole, Field(ge=0, le=10)]
+_Finite = Annotated[float, BeforeValidator(_no_truth), Field(allow_inf_nan=False)]
+_Yuan = Annotated[_Finite, Field(le=MOST_YUAN)]
 
 
 class Record(BaseModel):
@@ -32,15 +47,15 @@ class Background(Record):
 
     name: str
     """A pseudonym."""
-    age: Annotated[int, Field(ge=18, le=100)]
+    age: Annotated[_Whole, Field(ge=18, le=100)]
     """Years."""
     sex: Sex
     """As the account has it."""
-    bal_due: Annotated[float, Field(gt=0)]
+    bal_due: Annotated[_Yuan, Field(ge=0.01)]
     """Amount that was borrowed, yuan."""
-    need_coll_amt: Annotated[float, Field(gt=0)]
+    need_coll_amt: Annotated[_Yuan, Field(ge=0.01)]
     """Amount to be collected, yuan, at most the amount borrowed."""
-    overdue_days: Annotated[int, Field(ge=1)]
+    overdue_days: Annotated[_Whole, Field(ge=1, le=_MOST_DAYS)]
     """Days since the first missed payment."""
 
     @model_validator(mode="after")
@@ -64,11 +79,11 @@ class Reason(Record):
 class Finances(Record):
     """What only the debtor knows of the money."""
 
-    assets: float
+    assets: Annotated[_Yuan, Field(ge=-MOST_YUAN)]
     """Assets today, yuan."""
-    avg_daily_income: Annotated[float, Field(ge=0)]
+    avg_daily_income: Annotated[_Yuan, Field(ge=0)]
     """Average income a day, yuan."""
-    avg_daily_expense: Annotated[float, Field(ge=0)]
+    avg_daily_expense: Annotated[_Yuan, Field(ge=0)]
     """Average expense a day, yuan."""
     overdue_reason: Reason
     """Why the debt is overdue."""

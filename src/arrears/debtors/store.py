@@ -1,7 +1,7 @@
 """Debtors on disk: jsonl, csv and parquet, each an exact round trip."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -13,8 +13,14 @@ from arrears.debtors.record import Debtor
 from arrears.debtors.suites import as_line
 from arrears.errors import BrokenFile, UnknownName
 from arrears.files import replace_file, storage
+from arrears.tables.csv_file import read_own_csv
+from arrears.tables.json_lines import not_json, refuse_keys_twice, text_lines
+from arrears.tables.numerals import can_be_read_twice, read_numbers
+from arrears.tables.parquet import read_parquet
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
+_SHOWN: Final = 60
+_REMEDY: Final = "write 1.2340 or 1234, with a decimal point"
 
 
 def format_of(path: Path) -> str:
@@ -28,23 +34,19 @@ def format_of(path: Path) -> str:
 def read_debtors(path: Path) -> tuple[Debtor, ...]:
     """All debtors of a file, by its ending.
 
-    BrokenFile says in which line and field the file breaks (parquet: which row), also for an id
-    that occurs twice and for a file without any debtor.
+    BrokenFile says in which line and field the file breaks (parquet: in which row), also for an id,
+    a column or a key that occurs twice and for a file without any debtor.
     """
     reader = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet}[format_of(path)]
     debtors: list[Debtor] = []
     lines: dict[str, int] = {}
-    try:
-        for line, debtor in reader(path):
-            if debtor.id in lines:
-                why = f"{debtor.id!r} was there already in line {lines[debtor.id]}"
-                raise BrokenFile(path, why, line, "id")
-            lines[debtor.id] = line
-            debtors.append(debtor)
-    except OSError as error:
-        raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise BrokenFile(path, "is not UTF-8 text") from error
+    for line, debtor in reader(path):
+        if debtor.id in lines:
+            unit = "row" if reader is _read_parquet else "line"
+            why = f"{debtor.id!r} was there already in {unit} {lines[debtor.id]}"
+            raise BrokenFile(path, why, line, "id")
+        lines[debtor.id] = line
+        debtors.append(debtor)
     if not debtors:
         raise BrokenFile(path, "holds no debtors")
     return tuple(debtors)
@@ -74,47 +76,69 @@ def as_text(debtors: Iterable[Debtor], form: str) -> str:
     if form == "jsonl":
         return b"".join(map(as_line, debtors)).decode()
     out = StringIO()
-    table = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
-    table.writeheader()
-    table.writerows(flatten(debtor) for debtor in debtors)
+    table = csv.writer(out, lineterminator="\n")
+    # Python 3.11 leaves a lone CR without quotation marks, and reads it as the end of a row.
+    quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    table.writerow(COLUMNS)
+    for debtor in debtors:
+        row = [_written(cell) for cell in flatten(debtor).values()]
+        (quoted if any("\r" in str(cell) for cell in row) else table).writerow(row)
     return out.getvalue()
 
 
+def _written(cell: Any) -> Any:
+    """A cell of csv. A number such as 1.234, which some read as a thousand, has a zero more."""
+    if isinstance(cell, float) and can_be_read_twice(repr(cell)):
+        return f"{cell!r}0"
+    return cell
+
+
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Debtor]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                try:
-                    yield number, Debtor.model_validate_json(line)
-                except ValidationError as error:
-                    raise _broken(path, number, error) from None
+    for line in text_lines(path):
+        try:
+            debtor = Debtor.model_validate_json(line.text)
+        except ValidationError as error:
+            if _no_json(error):
+                raise not_json(path, line, _words(error)) from None
+            raise _broken(path, line.number, error) from None
+        refuse_keys_twice(path, line)
+        yield line.number, debtor
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Debtor]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file)
-        unknown = sorted(set(table.fieldnames or ()) - set(COLUMNS))
-        if unknown:
-            why = f"not a column of debtors; the columns are {', '.join(COLUMNS)}"
-            raise BrokenFile(path, why, 1, unknown[0])
-        for row in table:
-            if None in row or None in row.values():
-                why = f"has not the {len(table.fieldnames or ())} cells of the header"
-                raise BrokenFile(path, why, table.line_num)
-            yield table.line_num, _from_row(path, table.line_num, row)
+    table = read_own_csv(path, COLUMNS, "debtors")
+    columns = {name: [row[i] for row in table.rows] for i, name in enumerate(table.header)}
+    yield from _from_columns(path, columns, table.lines)
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, Debtor]]:
-    # Heavy, and most runs never read one.
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    columns = read_parquet(path)
+    unknown = next((name for name in columns if name not in COLUMNS), None)
+    if unknown is not None:
+        why = f"is not a column of debtors; the columns are {', '.join(COLUMNS)}"
+        raise BrokenFile(path, why, field=unknown)
+    count = max(map(len, columns.values()), default=0)
+    yield from _from_columns(path, columns, range(1, count + 1))
 
-    try:
-        rows = pq.read_table(path).to_pylist()
-    except pa.ArrowInvalid as error:
-        raise BrokenFile(path, f"is no parquet file ({error})") from error
-    for number, row in enumerate(rows, start=1):
-        yield number, _from_row(path, number, row)
+
+def _from_columns(
+    path: Path, columns: Mapping[str, Sequence[Any]], lines: Sequence[int]
+) -> Iterator[tuple[int, Debtor]]:
+    read = {
+        name: _numbers(path, name, cells, lines)
+        if COLUMNS[name] in (int, float) and any(isinstance(cell, str) for cell in cells)
+        else cells
+        for name, cells in columns.items()
+    }
+    for line, row in zip(lines, zip(*read.values(), strict=True), strict=True):
+        yield line, _from_row(path, line, dict(zip(read, row, strict=True)))
+
+
+def _numbers(path: Path, name: str, cells: Sequence[Any], lines: Sequence[int]) -> list[Any]:
+    """Numbers that are written as text; None where there is nothing."""
+    texts = ["" if cell is None else cell.strip() for cell in cells]
+    found = read_numbers(path, name, lines, texts, remedy=_REMEDY).values
+    return [None if text == "" else number for text, number in zip(texts, found, strict=True)]
 
 
 def _from_row(path: Path, number: int, row: dict[str, Any]) -> Debtor:
@@ -140,7 +164,19 @@ def _broken(path: Path, line: int, error: ValidationError) -> BrokenFile:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return BrokenFile(path, first["msg"] + more, line, field)
+    return BrokenFile(path, _words(error) + more, line, field)
+
+
+def _words(error: ValidationError) -> str:
+    """The first of its messages, with the value where that is short."""
+    first = error.errors(include_url=False)[0]
+    told, value = first["msg"].removeprefix("Value error, "), first.get("input")
+    shown = repr(value) if isinstance(value, int | float | str) else ""
+    return f"{told}, not {shown}" if 0 < len(shown) <= _SHOWN and not _no_json(error) else told
+
+
+def _no_json(error: ValidationError) -> bool:
+    return error.errors(include_url=False)[0]["type"] == "json_invalid"
 
 
 def _write_parquet(out: BinaryIO, debtors: tuple[Debtor, ...]) -> None:

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from arrears.debtors.record import Debtor
+from arrears.debtors.record import MOST_YUAN, Debtor
 from arrears.errors import UsageError
 from arrears.terms import minor_units
 
-LARGEST_AMOUNT = 10**14
+LARGEST_AMOUNT = 100 * int(MOST_YUAN)
 """Minor units. Up to here no product of the projection leaves 64 bits."""
 
 

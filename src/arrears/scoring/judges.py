@@ -31,6 +31,30 @@ _REALISM: Final = ("naturalness", "alignment", "plausibility", "fluency")
 _PAIR: Final = ("human_likeness", "realism")
 
 
+class Scale(NamedTuple):
+    """What a score can be, both ends included."""
+
+    least: float
+    most: float
+
+    def holds(self, score: float) -> bool:
+        """Whether a score lies on it; NaN never does."""
+        return self.least <= score <= self.most
+
+
+SCALES: Final[Mapping[str, Scale]] = {
+    **{
+        score: Scale(1, 10)
+        for name, criteria in _EXPERIENCE.values()
+        for score in (name, *(f"{name}.{criterion}" for criterion in criteria))
+    },
+    "DS": Scale(1, 5),
+    **dict.fromkeys((*_PERSONA, *_REALISM), Scale(1, 5)),
+    **dict.fromkeys(_PERSONA_FLAGS, Scale(0, 1)),
+}
+"""The scale of each score that a judge or a person gives to one dialogue."""
+
+
 class Judgement(NamedTuple):
     """One judge on one dialogue."""
 
@@ -149,12 +173,13 @@ async def _asked(
     return Judgement(scores, reason, answer.usage)
 
 
-def _mark(value: Any, least: float, most: float, name: str) -> float:
+def _mark(value: Any, scale: Scale, name: str) -> float:
+    least, most = scale
     try:
         number = number_in(value, most)
     except ValueError as error:
         raise ValueError(f"{name} must be a number from {least:g} to {most:g}: {error}") from None
-    if not least <= number <= most:
+    if not scale.holds(number):
         raise ValueError(f"{name} must be from {least:g} to {most:g}, not {number:g}")
     return number
 
@@ -163,18 +188,19 @@ def _experience(found: dict[str, Any]) -> dict[str, float]:
     scores: dict[str, float] = {}
     for part, (name, criteria) in _EXPERIENCE.items():
         body = found[part]
-        scores[name] = _mark(body["score"], 1, 10, f"{part}.score")
+        scores[name] = _mark(body["score"], SCALES[name], f"{part}.score")
         for criterion in criteria:
-            scores[f"{name}.{criterion}"] = _mark(body[criterion], 1, 10, f"{part}.{criterion}")
+            score = f"{name}.{criterion}"
+            scores[score] = _mark(body[criterion], SCALES[score], f"{part}.{criterion}")
     return scores
 
 
 def _soundness(found: dict[str, Any]) -> dict[str, float]:
-    return {"DS": _mark(found["score"], 1, 5, "score")}
+    return {"DS": _mark(found["score"], SCALES["DS"], "score")}
 
 
 def _persona(found: dict[str, Any]) -> dict[str, float]:
-    scores = {name: _mark(found[name], 1, 5, name) for name in _PERSONA}
+    scores = {name: _mark(found[name], SCALES[name], name) for name in _PERSONA}
     for flag in _PERSONA_FLAGS:
         if not isinstance(found[flag], bool):
             raise ValueError(f"{flag} must be true or false")
@@ -183,7 +209,7 @@ def _persona(found: dict[str, Any]) -> dict[str, float]:
 
 
 def _realism(found: dict[str, Any]) -> dict[str, float]:
-    return {name: _mark(found[name], 1, 5, name) for name in _REALISM}
+    return {name: _mark(found[name], SCALES[name], name) for name in _REALISM}
 
 
 def _pair(found: dict[str, Any]) -> dict[str, float]:
@@ -201,7 +227,7 @@ def _marks(found: dict[str, Any], count: int) -> list[float]:
     marks = found["marks"]
     if not isinstance(marks, list) or len(marks) != count:
         raise ValueError(f"marks must be a list of {count} numbers")
-    return [_mark(mark, 1, 10, "a mark") for mark in marks]
+    return [_mark(mark, Scale(1, 10), "a mark") for mark in marks]
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:

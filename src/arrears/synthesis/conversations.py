@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import orjson
 from pydantic import ValidationError
 
 from arrears.debtors.record import Background
 from arrears.errors import BrokenFile
 from arrears.strategies import Seat
+from arrears.tables.json_lines import TextLine, json_object, text_lines
 
 _TURNS: Final = ("turns", "messages", "conversation")
 _SPEAKER: Final = ("seat", "speaker", "role")
@@ -64,32 +64,20 @@ def read_conversations(path: Path) -> tuple[Conversation, ...]:
         path = path / "dialogues.jsonl"
     found: list[Conversation] = []
     seen: set[str] = set()
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                talk = _conversation(path, number, line)
-                if talk.id in seen:
-                    raise BrokenFile(path, f"{talk.id!r} occurs twice", number, "id")
-                seen.add(talk.id)
-                if talk.utterances:
-                    found.append(talk)
-    except OSError as error:
-        raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
+    for line in text_lines(path):
+        talk = _conversation(path, line)
+        if talk.id in seen:
+            raise BrokenFile(path, f"{talk.id!r} occurs twice", line.number, "id")
+        seen.add(talk.id)
+        if talk.utterances:
+            found.append(talk)
     if not found:
         raise BrokenFile(path, "holds no conversations")
     return tuple(found)
 
 
-def _conversation(path: Path, number: int, line: bytes) -> Conversation:
-    try:
-        raw = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        hint = "" if line.endswith(b"\n") else "; the last line is torn, remove it"
-        raise BrokenFile(path, f"is not JSON ({error}){hint}", number) from None
-    if not isinstance(raw, dict):
-        raise BrokenFile(path, "is no JSON object; a line is one conversation", number)
+def _conversation(path: Path, line: TextLine) -> Conversation:
+    number, raw = line.number, json_object(path, line)
     turns = _first(raw, _TURNS)
     if not isinstance(turns, list):
         raise BrokenFile(path, f"has none of {', '.join(_TURNS)}, a list", number, "turns")

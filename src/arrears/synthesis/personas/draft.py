@@ -26,6 +26,7 @@ from arrears.debtors.record import (
 from arrears.errors import BrokenFile
 from arrears.files import replace_file
 from arrears.models.unanswered import Unanswered, unanswered_told
+from arrears.tables.json_lines import not_json, refuse_keys_twice, text_lines
 
 COGNITION: Final = (
     "legal_awareness", "financial_literacy", "responsibility", "credit_awareness",
@@ -165,17 +166,16 @@ def write_drafts(path: Path, drafts: Iterable[Draft]) -> None:
 def read_drafts(path: Path) -> tuple[Draft, ...]:
     """What `extract` wrote. BrokenFile says in which line and field it breaks."""
     found = []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
-    for number, line in enumerate(lines, 1):
+    for line in text_lines(path):
         try:
-            found.append(Draft.model_validate_json(line))
+            found.append(Draft.model_validate_json(line.text))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
+            if first["type"] == "json_invalid":
+                raise not_json(path, line, first["msg"]) from None
             field = ".".join(map(str, first["loc"]))
-            raise BrokenFile(path, first["msg"], number, field) from None
+            raise BrokenFile(path, first["msg"], line.number, field) from None
+        refuse_keys_twice(path, line)
     if not found:
         raise BrokenFile(path, "holds nobody")
     return tuple(found)
@@ -186,8 +186,7 @@ def holds_drafts(path: Path) -> bool:
     if path.suffix.lower() != ".jsonl":
         return False
     try:
-        with path.open("rb") as file:
-            first = orjson.loads(file.readline())
-    except (OSError, ValueError):
-        return False
+        first = orjson.loads(next(text_lines(path)).text)
+    except (StopIteration, BrokenFile, orjson.JSONDecodeError):
+        return False  # Who reads it next says why it cannot be read.
     return isinstance(first, dict) and first.get("kind") == "draft"

@@ -14,6 +14,7 @@ from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
 from arrears.errors import BrokenFile
 from arrears.strategies import Seat
 from arrears.synthesis.conversations import Conversation, read_conversations
+from arrears.tables.json_lines import text_lines
 from arrears.terms import DIMENSIONS
 
 
@@ -123,23 +124,19 @@ def _pushes_back(ledger: Ledger, seat: Seat, acts: tuple[Act, ...]) -> bool:
 def _is_a_run(path: Path) -> bool:
     """Whether the first line of a file is a dialogue of arrears."""
     try:
-        with path.open("rb") as file:
-            first = next((line for line in file if line.strip()), b"")
-    except OSError:
+        first = next(text_lines(path)).text
+    except (StopIteration, BrokenFile):
         return False  # Who reads it next says why it cannot be read.
     return b'"debtor_seat"' in first and b'"mandate"' in first
 
 
 def _dialogues(path: Path) -> Iterator[Dialogue]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield DIALOGUE_ADAPTER.validate_json(line)
-            except ValidationError as error:
-                if not line.endswith(b"\n"):
-                    return  # A run that is still played, or was killed: its last line is torn.
-                first = error.errors(include_url=False)[0]
-                field = ".".join(map(str, first["loc"]))
-                raise BrokenFile(path, first["msg"], number, field) from None
+    for line in text_lines(path):
+        try:
+            yield DIALOGUE_ADAPTER.validate_json(line.text)
+        except ValidationError as error:
+            if not line.whole:
+                return  # A run that is still played, or was killed: its last line is torn.
+            first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"]))
+            raise BrokenFile(path, first["msg"], line.number, field) from None

@@ -3,6 +3,7 @@
 [table]                                   # optional; all of it is found out otherwise
 delimiter = ";"
 encoding = "gb18030"
+decimal = ","                             # where the columns leave it open: is 1.234 a thousand?
 missing = ["", "NA", "-"]
 
 [account]                                 # what the creditor knows
@@ -31,6 +32,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from arrears.errors import BrokenFile
+from arrears.tables.numerals import Decimal
+from arrears.tables.text import file_bytes, unicode_text
 
 Kind = Literal["numeric", "categorical"]
 AMOUNTS: Final = ("need_coll_amt", "bal_due", "assets", "avg_daily_income", "avg_daily_expense")
@@ -60,10 +63,12 @@ class Source(_Part):
 class TableFormat(_Part):
     """How the table is written. What is None is found out."""
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: Annotated[str, Field(pattern='^[^"\r\n]$')] | None = None
     """Between cells."""
     encoding: str | None = None
     """Of the whole file."""
+    decimal: Decimal | None = None
+    """The decimal sign of columns that do not tell themselves, as one that holds 1.234 only."""
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-", "?")
     """Cells that hold nothing."""
 
@@ -175,11 +180,7 @@ class RecordMapping(_Part):
 def read_mapping(path: Path) -> RecordMapping:
     """The mapping of a toml file. BrokenFile says which entry is wrong, and how it is meant."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise BrokenFile(path, "is not UTF-8 text") from error
+        raw = tomllib.loads(unicode_text(path, file_bytes(path)))
     except tomllib.TOMLDecodeError as error:
         raise BrokenFile(path, f"is not TOML: {error}") from error
     try:

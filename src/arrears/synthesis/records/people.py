@@ -20,10 +20,12 @@ from arrears.rng import Draws, rng_for
 from arrears.synthesis.records.drawing import Wanted
 from arrears.synthesis.records.finances import Lines
 from arrears.synthesis.records.mapping import RecordMapping
+from arrears.synthesis.records.ranges import LEAST_DAYS, LEAST_DEBT, limits
 from arrears.synthesis.records.table import Column
 
-_YOUNGEST, _OLDEST = 18, 100
-_LEAST_DEBT: Final = 1.0
+_AGES: Final = limits("age")
+assert _AGES is not None
+_YOUNGEST, _OLDEST = int(_AGES.least), int(_AGES.most)
 
 
 class Person:
@@ -41,8 +43,9 @@ class Person:
 
         def wanted(data: NDArray[np.float64]) -> NDArray[np.bool_]:
             with np.errstate(invalid="ignore"):
-                owes = (data[:, days] * of_day >= 0.5) & (data[:, debt] * of_debt >= _LEAST_DEBT)
-            return np.asarray(owes & ~np.isnan(data[:, needed]).any(axis=1))
+                late = data[:, days] * of_day >= LEAST_DAYS
+                owes = data[:, debt] * of_debt >= LEAST_DEBT
+            return np.asarray(owes & late & ~np.isnan(data[:, needed]).any(axis=1))
 
         return wanted
 
@@ -73,7 +76,7 @@ class Person:
         return Debtor(id=name, background=background, finances=finances_of(account, reason))
 
     def _account(self, row: NDArray[np.float64], draws: Draws, d: Distributions) -> Account:
-        debt = round(max(_LEAST_DEBT, self._number(row, "need_coll_amt") or 0.0), 2)
+        debt = round(max(LEAST_DEBT, self._number(row, "need_coll_amt") or 0.0), 2)
         lent = self._number(row, "bal_due")
         sex: Sex = "male" if self._text(row, "sex") == "male" else "female"
         assets = self._number(row, "assets")

@@ -11,8 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arrears.errors import BrokenFile
-from arrears.synthesis.records.mapping import NEEDED, Kind, Learned, RecordMapping
+from arrears.synthesis.records.mapping import (
+    NEEDED,
+    Kind,
+    Learned,
+    RecordMapping,
+    TableFormat,
+)
+from arrears.synthesis.records.ranges import debtors_in, legal
 from arrears.synthesis.records.reading import Cells, read_cells
+from arrears.tables.numerals import read_numbers
 
 LEAST_ROWS: Final = 100
 FEW: Final = 5
@@ -61,18 +69,17 @@ class Table:
 def read_table(path: Path, mapping: RecordMapping) -> tuple[Table, tuple[str, ...]]:
     """The learned columns of a file, and what was repaired, in sentences.
 
-    BrokenFile: a column that is not there, a number that is none, an unknown code, too few rows.
+    BrokenFile: a column that is not there, a number that is none or that no record can hold, an
+    unknown code, too few rows, no debtor in them.
     """
-    cells = read_cells(path, mapping.table)
+    cells = read_cells(path, mapping.table, [learned.column for learned in mapping.learned()])
     _all_there(path, cells, mapping)
     repairs = list(cells.repairs)
     columns, numbers = [], []
     for learned in mapping.learned():
-        place = cells.header.index(learned.column)
-        texts = [row[place].strip() for row in cells.rows]
-        column, values = _read_column(path, learned, texts, mapping.table.missing, repairs)
+        column, values = _read_column(path, learned, cells, mapping.table, repairs)
         columns.append(column)
-        numbers.append(values)
+        numbers.append(legal(path, mapping, learned, cells.lines, values, repairs))
     data = np.column_stack(numbers)
     needed = [i for i, c in enumerate(columns) if c.name in NEEDED]
     whole = ~np.isnan(data[:, needed]).any(axis=1)
@@ -83,9 +90,11 @@ def read_table(path: Path, mapping: RecordMapping) -> tuple[Table, tuple[str, ..
     if int(whole.sum()) < LEAST_ROWS:
         why = f"has {int(whole.sum())} rows that can be used; {LEAST_ROWS} are the least from "
         raise BrokenFile(path, why + "which anything can be learned without giving somebody away")
-    data = data[whole]
-    repairs += _notes(columns, data)
-    return Table(tuple(columns), data), tuple(repairs)
+    table = Table(tuple(columns), data[whole])
+    lines = [cells.lines[i] for i in np.flatnonzero(whole)]
+    repairs += debtors_in(path, mapping, lines, {n: table.column(n) for n in NEEDED}, FEW)
+    repairs += _notes(columns, table.data)
+    return table, tuple(repairs)
 
 
 def _all_there(path: Path, cells: Cells, mapping: RecordMapping) -> None:
@@ -110,9 +119,10 @@ def _notes(columns: Sequence[Column], data: NDArray[np.float64]) -> list[str]:
 
 
 def _read_column(
-    path: Path, learned: Learned, texts: list[str], missing: Sequence[str], repairs: list[str]
+    path: Path, learned: Learned, cells: Cells, form: TableFormat, repairs: list[str]
 ) -> tuple[Column, NDArray[np.float64]]:
-    nothing = frozenset(missing)
+    nothing = frozenset(form.missing)
+    texts = cells.columns[learned.column]
     if learned.codes:
         unknown = Counter(t for t in texts if t not in nothing and _code(t, learned) is None)
         if unknown and len(unknown) == len({t for t in texts if t not in nothing}):
@@ -126,14 +136,18 @@ def _read_column(
         nothing = nothing | {""}
     if learned.kind == "categorical":
         return _categories(path, learned, texts, nothing, repairs)
-    values = np.array([_number(path, learned.column, n, t, nothing)
-                       for n, t in enumerate(texts, 2)])  # fmt: skip
+    found = read_numbers(
+        path, learned.column, cells.lines, texts, missing=nothing,
+        decimal="." if learned.column in cells.typed else form.decimal,
+    )  # fmt: skip
+    repairs += found.repairs
+    values = np.array(found.values, dtype=np.float64)
     return Column(learned.name, "numeric", step=_step(values)), values
 
 
 def _code(text: str, learned: Learned) -> str | None:
     found = learned.codes.get(text)
-    if found is None and text.endswith(".0"):
+    if found is None and text.endswith((".0", ",0")):
         # A column with missing cells that some program wrote as floats.
         found = learned.codes.get(text[:-2])
     return found
@@ -160,22 +174,6 @@ def _categories(
     place = {t: float(i) for i, t in enumerate(levels)}
     values = np.array([place.get(t, np.nan) for t in texts])
     return Column(learned.name, "categorical", levels), values
-
-
-def _number(path: Path, column: str, line: int, text: str, nothing: frozenset[str]) -> float:
-    if text in nothing:
-        return np.nan
-    try:
-        value = float(text)
-    except ValueError:
-        try:
-            # Thousands, and the signs of money.
-            value = float(text.replace(",", "").strip("¥￥$ 元"))
-        except ValueError:
-            raise BrokenFile(path, f"{text[:40]!r} is not a number", line, column) from None
-    if not np.isfinite(value):
-        return np.nan
-    return value
 
 
 def _step(values: NDArray[np.float64]) -> float:

@@ -15,7 +15,8 @@ import yaml
 
 from arrears.errors import BrokenFile
 from arrears.files import replace_file
-from arrears.strategies import Seat, load_taxonomy
+from arrears.strategies import Seat, load_taxonomy, taxonomy_text
+from arrears.tables.yaml_file import read_yaml
 
 Status = Literal["proposed", "accepted"]
 SEATS: Final[tuple[Seat, ...]] = ("collector", "debtor")
@@ -72,7 +73,7 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
     accepted. BrokenFile names the field that breaks, or says that the taxonomy is empty.
     """
     load_taxonomy(path)
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    raw = read_yaml(taxonomy_text(path), path)
     found = tuple(_entry(path, seat, str(k), row) for seat in SEATS for k, row in raw[seat].items())
     if not found:
         raise BrokenFile(path, "holds no strategies")

@@ -14,6 +14,7 @@ from arrears.errors import BrokenFile
 from arrears.files import replace_file
 from arrears.strategies import Seat, Strategy
 from arrears.synthesis.conversations import Conversation, read_conversations
+from arrears.tables.json_lines import json_object, text_lines
 
 Taxonomy = Mapping[Seat, Mapping[str, Strategy]]
 
@@ -41,21 +42,18 @@ def read_labelled(path: Path, taxonomy: Taxonomy) -> tuple[Labelled, ...]:
     if path.is_dir():
         raise BrokenFile(path, "is a run; labelled conversations are a jsonl file")
     found: list[Labelled] = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            turns = orjson.loads(line).get("turns")
-            if not isinstance(turns, list):
-                raise BrokenFile(path, "has no turns with seat, text and labels", number, "turns")
-            said = [(n, t) for n, t in enumerate(turns) if _spoken(path, number, n, t)]
-            if not said:
-                continue
-            talk = next(talks)
-            found.append(Labelled(talk, tuple(
-                _labels(path, number, n, turn, utterance.seat, taxonomy)
-                for (n, turn), utterance in zip(said, talk.utterances, strict=True)
-            )))  # fmt: skip
+    for line in text_lines(path):
+        number, turns = line.number, json_object(path, line).get("turns")
+        if not isinstance(turns, list):
+            raise BrokenFile(path, "has no turns with seat, text and labels", number, "turns")
+        said = [(n, t) for n, t in enumerate(turns) if _spoken(path, number, n, t)]
+        if not said:
+            continue
+        talk = next(talks)
+        found.append(Labelled(talk, tuple(
+            _labels(path, number, n, turn, utterance.seat, taxonomy)
+            for (n, turn), utterance in zip(said, talk.utterances, strict=True)
+        )))  # fmt: skip
     return tuple(found)
 
 

@@ -5,9 +5,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-import orjson
-
 from arrears.errors import BrokenFile
+from arrears.tables.json_lines import json_object, text_lines
+from arrears.tables.text import cannot_read
 from arrears.training.fit.recipe import Kind
 
 Form = Literal["messages", "completion", "preference"]
@@ -47,14 +47,12 @@ def read_data(kind: Kind, path: Path) -> Data:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise BrokenFile(path, f"cannot be read: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
     form: Form | None = None
     rows, lines = [], []
     briefed: dict[str, int] = {}
-    for number, line in enumerate(raw.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        row = _row(path, number, line)
+    for line in text_lines(path):
+        number, row = line.number, json_object(path, line)
         found = _form(kind, row, path, number)
         if form is not None and found != form:
             raise BrokenFile(
@@ -85,16 +83,6 @@ def read_data(kind: Kind, path: Path) -> Data:
 def _briefed(row: Mapping[str, Any]) -> str:
     about = row.get(ABOUT)
     return str(about.get(PROMPT, "")) if isinstance(about, Mapping) else ""
-
-
-def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BrokenFile(path, f"is not JSON: {error}", line=number) from None
-    if not isinstance(row, dict):
-        raise BrokenFile(path, "is no JSON object", line=number)
-    return row
 
 
 def _form(kind: Kind, row: Mapping[str, Any], path: Path, number: int) -> Form:
