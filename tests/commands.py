@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
+from tests.extras import ONLY_BASE, hide_optional
 
 ARREARS = (sys.executable, "-m", "arrears.cli.main")
 
@@ -59,6 +60,8 @@ def _command(
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = [ARREARS[-1], *words]
+    if ONLY_BASE in env:
+        hide_optional()
     from arrears.cli.main import main
 
     main()

@@ -1,11 +1,6 @@
 """A model that was really trained, behind a server that we did not write, and in our own process."""
 
-import os
-import socket
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +11,7 @@ from tests.commands import arrears, bench, dialogues
 pytest.importorskip("torch", reason="local models need the extra hf")
 
 from tests import tiny_model
+from tests.servers import serving
 
 AS_TRAINED = [tiny_model.GREETS, tiny_model.TELLS, tiny_model.OFFERS, tiny_model.TAKES]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "2"}
@@ -30,27 +26,15 @@ def weights(tiny_weights: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(weights: Path) -> Iterator[str]:
     """`transformers serve` on a loopback port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("transformers")), "serve", str(weights), "--host",
-         "127.0.0.1", "--port", str(port), "--device", "cpu"],
-        env={**os.environ, **OFFLINE}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    base = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            assert process.poll() is None, "the server did not come up"
-            try:
-                urllib.request.urlopen(f"{base}/health", timeout=5)
-                break
-            except (urllib.error.URLError, OSError):
-                continue
+
+    def command(port: int) -> list[str]:
+        return [
+            str(Path(sys.executable).with_name("transformers")), "serve", str(weights), "--host",
+            "127.0.0.1", "--port", str(port), "--device", "cpu",
+        ]  # fmt: skip
+
+    with serving(command, "/health", OFFLINE) as base:
         yield f"{base}/v1"
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def words(talk: object) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ No threads and no event loop may be left behind: a fork would lose them.
 
 import asyncio
 import pkgutil
+from contextlib import suppress
 from importlib import import_module
 
 import arrears.cli
@@ -13,7 +14,8 @@ from arrears.debtors.suites import load_suite
 from arrears.terms import Mandate
 
 for _name in ("httpx", "pyarrow.parquet", "pandas"):
-    import_module(_name)
+    with suppress(ImportError):  # Some are there only with an extra.
+        import_module(_name)
 for _module in pkgutil.iter_modules(arrears.cli.__path__):
     import_module(f"arrears.cli.{_module.name}")
 # One talk: the compiled ear is loaded when it first hears.
