@@ -104,7 +104,9 @@ def test_a_model_labels_under_faults(folder: Path, tmp_path: Path) -> None:
         shown = stub.requests[0]["messages"][0]["content"]
         assert "- income: About income." in shown
         assert MOVES["debtor"]["delay"][0] not in shown, "examples are people's words"
-    assert json.loads(out.read_bytes().splitlines()[0])["turns"][0]["confidence"].popitem()[1] == 0.9
+    assert (
+        json.loads(out.read_bytes().splitlines()[0])["turns"][0]["confidence"].popitem()[1] == 0.9
+    )
 
 
 TALK = Conversation("c", (Utterance("collector", "Hm."), Utterance("debtor", "No.")))
