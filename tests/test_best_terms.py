@@ -89,10 +89,8 @@ def test_the_best_for_recovery_gives_no_discount() -> None:
 
 
 @pytest.mark.parametrize(("index", "wanted"), [("cri", 0.856), ("dhi", 0.963)])
-def test_the_best_agreements_average_to_what_the_economy_page_says(
-    index: str, wanted: float
-) -> None:
-    """Economy page: CRI .856 and DHI .963, here over 300 people of another seed."""
+def test_the_best_agreements_average_to_what_docs_domain_says(index: str, wanted: float) -> None:
+    """docs/domain.md: CRI .856 and DHI .963, here over 300 people of another seed."""
     found = []
     for debtor in make_population("dcn", 300, seed=3):
         top = best(money_of(debtor))

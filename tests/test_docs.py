@@ -284,3 +284,30 @@ def test_pages_say_nothing_of_the_machine_that_they_were_written_on() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"/(home|root|work|tmp)/", text), page.name
+
+
+CITED = re.compile(
+    r"\b(?:docs|tests|benchmarks|src/arrears)/[\w/.-]+\.(?:md|py|yaml|toml|txt|png)\b"
+)
+SECTION = re.compile(r"(docs/[\w-]+\.md), \"([^\"]+)\"")
+
+
+def test_every_page_and_file_that_is_cited_is_there() -> None:
+    """In docstrings, comments and data as well as on pages."""
+    kinds = ("*.py", "*.yaml", "*.toml", "*.md")
+    folders = (ROOT / "src" / "arrears", ROOT / "tests", ROOT / "benchmarks", ROOT / "docs")
+    files = [f for folder in folders for kind in kinds for f in folder.rglob(kind)]
+    for file in [*files, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile"]:
+        text = file.read_text(encoding="utf-8")
+        gone = {cited for cited in CITED.findall(text) if not (ROOT / cited).exists()}
+        assert not gone, f"{file.relative_to(ROOT)} cites {sorted(gone)}"
+        for page, section in SECTION.findall(text):
+            headings = re.findall(r"(?m)^#+ (.*)$", (ROOT / page).read_text(encoding="utf-8"))
+            assert section in headings, f"{file.relative_to(ROOT)} cites {page}, {section}"
+        assert not re.search(r"\b(economy|domain|world|architecture) page\b", text), file
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in (*PAGES, ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
