@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
+from io import StringIO
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
 from tests.extras import ONLY_BASE, hide_optional
@@ -42,6 +45,26 @@ def arrears(
     return subprocess.CompletedProcess([*ARREARS, *words], code, out, err)
 
 
+def here(*words: str) -> "subprocess.CompletedProcess[str]":
+    """One command in this process: torch, which takes seconds to load, is loaded once for all."""
+    from arrears.cli.main import main
+
+    out, err = StringIO(), StringIO()
+    with (
+        patch.object(sys, "argv", [ARREARS[-1], *words]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code
+        else:
+            code = 0
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess([*ARREARS, *words], code, out.getvalue(), err.getvalue())
+
+
 @cache
 def _server() -> ForkServerContext:
     context = ForkServerContext()
@@ -70,6 +93,13 @@ def _command(
 def bench(out: Path, *words: str, env: Mapping[str, str] | None = None) -> list[Dialogue]:
     """A run that must succeed, and its dialogues."""
     done = arrears("bench", "--no-report", "--out", str(out), *words, env=env)
+    assert done.returncode == 0, done.stderr
+    return dialogues(out)
+
+
+def bench_here(out: Path, *words: str) -> list[Dialogue]:
+    """The same of a local model, in this process."""
+    done = here("bench", "--no-report", "--out", str(out), *words)
     assert done.returncode == 0, done.stderr
     return dialogues(out)
 

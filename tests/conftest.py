@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # spinning (docs/experiments.md). Set before numpy or torch is loaded anywhere.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# Nothing is downloaded.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # A shell that starts a job behind its back lets it ignore Ctrl-C, and so all that it starts; the
 # commands that the tests interrupt must hear it as they do in a terminal.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import arrears, bench, dialogues
+from tests.commands import arrears, bench, bench_here, dialogues
 
 pytest.importorskip("torch", reason="local models need the extra hf")
 
@@ -85,13 +85,13 @@ def test_a_local_model_answers_waiting_dialogues_in_batches(weights: Path, tmp_p
         "--suite", "dcn", "--limit", "8", "--collector", name, "--debtor-seat", name,
         "--max-tokens", "100",
     )  # fmt: skip
-    alone = bench(tmp_path / "1", *what, "--concurrency", "1", env=OFFLINE)
-    together = bench(tmp_path / "8", *what, "--concurrency", "8", env=OFFLINE)
+    alone = bench_here(tmp_path / "1", *what, "--concurrency", "1")
+    together = bench_here(tmp_path / "8", *what, "--concurrency", "8")
     assert alone == together
     assert [words(t) for t in together] == [EXPECTED] * 8
     warm = ("--temperature", "0.9", "--seed", "3")
-    drawn = bench(tmp_path / "d1", *what, *warm, "--concurrency", "1", env=OFFLINE)
-    again = bench(tmp_path / "d8", *what, *warm, "--concurrency", "8", env=OFFLINE)
+    drawn = bench_here(tmp_path / "d1", *what, *warm, "--concurrency", "1")
+    again = bench_here(tmp_path / "d8", *what, *warm, "--concurrency", "8")
     assert [words(t) for t in drawn] == [words(t) for t in again]
 
 
@@ -152,6 +152,7 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
 
 
 def test_a_run_of_a_local_model_reads_back(weights: Path, tmp_path: Path) -> None:
-    bench(tmp_path, "--suite", "dcn", "--limit", "2", "--collector", f"hf/{weights}", env=OFFLINE)
+    what = ("--suite", "dcn", "--limit", "2", "--collector", f"hf/{weights}", "--max-tokens", "100")
+    bench(tmp_path, *what, env=OFFLINE)
     assert len(dialogues(tmp_path)) == 2
     assert arrears("report", str(tmp_path)).returncode == 0
