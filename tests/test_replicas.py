@@ -1,6 +1,8 @@
 """Copies of a local model: the same answers, each talk with the copy that knows it, nothing left."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,9 +89,10 @@ def test_a_copy_that_is_ended_from_outside_stops_the_run(folder: Path) -> None:
     model = Replicas(folder, 8, 2)
 
     async def asked() -> None:
-        answer = asyncio.ensure_future(
-            model.answer([ask("Hello.")], Sampling(0.7, 1, max_tokens=400))
-        )
+        # They stand still first: none can have answered when it is killed.
+        for copy in model._copies:
+            os.kill(copy._process.pid, signal.SIGSTOP)
+        answer = asyncio.ensure_future(model.answer([ask("Hello.")], Sampling(0.7, 1)))
         await asyncio.sleep(0)
         for copy in model._copies:
             copy._process.kill()
