@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
@@ -83,6 +84,8 @@ def _command(
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = [ARREARS[-1], *words]
+    # What we do ourselves, that is: what others warn of is theirs.
+    warnings.filterwarnings("error", module=r"arrears(\.|$)")
     if ONLY_BASE in env:
         hide_optional()
     from arrears.cli.main import main

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.extras import ONLY_BASE, OPTIONAL, PACKAGES, extras_of, missing, without_optional
+from tests.extras import LACKS_AN_EXTRA, PACKAGES, extras_of, missing, only_the_base
 
 if TYPE_CHECKING:
     from arrears.bench.stored import StoredRun
@@ -30,6 +31,12 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 # Nothing is downloaded.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# Hypothesis gives an example 200 ms, and complains of slow drawing: both measure the machine.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 # A shell that starts a job behind its back lets it ignore Ctrl-C, and so all that it starts; the
 # commands that the tests interrupt must hear it as they do in a terminal.
@@ -62,7 +69,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test without the mark of an extra has none, nor have the commands that it calls."""
     if not is_base(item):
         return (yield)
-    with patch.dict(sys.modules, without_optional()), patch.dict(os.environ, {ONLY_BASE: "1"}):
+    with only_the_base():
         return (yield)
 
 
@@ -70,15 +77,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Says what a test lacks that fails for want of a mark."""
     report = yield
-    told = str(report.longrepr) if report.failed else ""
-    if is_base(item) and any(f"'{p}'" in told or f" {p} " in told for p in OPTIONAL):
+    told = str(report.longrepr) if report.failed and is_base(item) else ""
+    if LACKS_AN_EXTRA.search(told):
         marks = ", ".join(f"@pytest.mark.{extra}" for extra in PACKAGES)
-        report.sections.append(
-            (
-                "base install",
-                f"It ran without optional packages; if it needs them, mark it: {marks}",
-            )
-        )
+        why = f"It ran without optional packages. If it needs them, mark it with one of {marks}."
+        report.sections.append(("base install", why))
     return report
 
 

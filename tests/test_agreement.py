@@ -49,7 +49,7 @@ marks = st.lists(st.integers(1, 5), min_size=4, max_size=30)
 
 
 @given(marks, st.integers(0, 1000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_spearman_is_scipys(a: list[int], seed: int) -> None:
     from scipy.stats import spearmanr
 

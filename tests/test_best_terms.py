@@ -28,7 +28,7 @@ people = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(people, st.sampled_from(OBJECTIVES))
 def test_nothing_legal_and_feasible_is_worth_more_than_the_best(
     money: Money, objective: str
@@ -43,7 +43,7 @@ def test_nothing_legal_and_feasible_is_worth_more_than_the_best(
     assert top.value == value_of(top.projection, objective)  # type: ignore[arg-type]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(people)
 def test_no_point_of_the_front_is_beaten_in_both(money: Money) -> None:
     grid = project_all(money)

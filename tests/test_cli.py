@@ -10,16 +10,13 @@ import pytest
 
 from arrears.debtors.store import write_debtors
 from arrears.debtors.suites import load_suite
+from tests.commands import ARREARS, arrears
 from tests.halting import halted
 
-ARREARS = (sys.executable, "-m", "arrears.cli.main")
 
-
-def arrears(
-    *words: str, cwd: Path | None = None, stdin: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """One call of the command."""
-    return subprocess.run([*ARREARS, *words], capture_output=True, text=True, cwd=cwd, input=stdin)
+def typed(*words: str, stdin: str) -> subprocess.CompletedProcess[str]:
+    """One call of the command by a person who types."""
+    return subprocess.run([*ARREARS, *words], capture_output=True, text=True, input=stdin)
 
 
 BENCH = ("bench", "--suite", "dcn", "--collector", "scripted/typical", "--limit", "2")
@@ -95,13 +92,13 @@ def test_a_person_can_sit_on_either_side(tmp_path: Path) -> None:
     said = (
         "Hello?\n\nTake this\nask(disc_ratio=0, pmt_ratio=10%, pmt_days=14, inst_prds=24)\n/quit\n"
     )
-    done = arrears("chat", "--debtor", "debtbench-test-0003", stdin=said)
+    done = typed("chat", "--debtor", "debtbench-test-0003", stdin=said)
     assert done.returncode == 0
     assert "You call" in done.stderr
     assert "You have left the table" in done.stderr
     said = "Who is this?\n\n" + "No.\nreject(disc_ratio)\n" * 3
-    done = arrears("chat", "--as", "debtor", "--against", "scripted/firm", "--max-turns", "2",
-                   "--json", "--save", str(tmp_path / "talk.jsonl"), stdin=said)  # fmt: skip
+    done = typed("chat", "--as", "debtor", "--against", "scripted/firm", "--max-turns", "2",
+                 "--json", "--save", str(tmp_path / "talk.jsonl"), stdin=said)  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = orjson.loads(done.stdout)
     assert (document["ending"], document["debtor_seat"]) == ("max_turns", "human")
@@ -110,7 +107,7 @@ def test_a_person_can_sit_on_either_side(tmp_path: Path) -> None:
 
 def test_what_a_person_writes_wrongly_is_asked_for_again() -> None:
     said = "Hello?\nask(discount)\nHello?\nnon\n/quit\n"
-    done = arrears("chat", stdin=said)
+    done = typed("chat", stdin=said)
     assert "has no value. Write key=value" in " ".join(done.stderr.split())
 
 

@@ -127,7 +127,7 @@ _AMOUNT = st.floats(1, 9_999_999, allow_nan=False).map(lambda x: f"{x:,.2f}") | 
 ).map(str)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     amount=_AMOUNT,
     share=st.integers(0, 100),

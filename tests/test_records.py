@@ -58,7 +58,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     st.lists(st.integers(-1000, 1000), min_size=120, max_size=300),
     st.integers(0, 60),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_margin_draws_nothing_beyond_its_few_lowest_and_highest(
     numbers: list[int], zeros: int
 ) -> None:
