@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test lint nano suites clean
+.PHONY: bench test test-base lint nano suites clean
 
 # Both suites' test splits, the four built-in collectors, one report.
 bench: .venv/ready
@@ -14,12 +14,17 @@ bench: .venv/ready
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations 15
 
+# What the base install can do: without torch, and in an environment of its own. What needs an extra
+# is skipped.
+test-base: .venv-base/ready
+	.venv-base/bin/python -m pytest -n auto --dist worksteal --durations 15
+
 # A small collector from random weights to the proof: runs/nano. Interrupted, it goes on there.
 nano: .venv/ready-train
 	$(BIN)/arrears train nano --out runs/nano
 	$(BIN)/arrears train report runs/nano/proof --out runs/nano/training.html
 
-lint: .venv/ready-dev
+lint: .venv/ready-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -29,6 +34,15 @@ lint: .venv/ready-dev
 
 .venv/ready: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv-base/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-base
+	.venv-base/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/ready-lint: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lint]'
 	touch $@
 
 .venv/ready-dev: .venv/ready
@@ -51,4 +65,4 @@ suites: .venv/ready
 	$(BIN)/python -m arrears.debtors.suites
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-base runs

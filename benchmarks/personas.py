@@ -20,11 +20,11 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from arrears.debtors.record import EMOTIONS, RESILIENCE_LEVELS, Debtor
 from arrears.debtors.store import read_debtors, write_debtors
 from arrears.debtors.suites import load_suite
+from arrears.scoring.agreement import spearman
 from arrears.synthesis.conversations import read_conversations
 from arrears.synthesis.personas.changes import value_of
 from arrears.synthesis.personas.draft import COGNITION, Draft, read_drafts
@@ -45,8 +45,8 @@ def recovered(drafts: Sequence[Draft], true: Sequence[Debtor]) -> dict[str, floa
     for draft, person in zip(drafts, true, strict=True):
         known = [name for name in EMOTIONS if name in draft.emotions]
         if len(known) > 2:
-            marks = [int(str(value_of(person, name))) for name in known]
-            orders.append(spearmanr([draft.emotions[n] for n in known], marks).statistic)
+            marks = np.array([float(str(value_of(person, name))) for name in known])
+            orders.append(spearman(np.array([float(draft.emotions[n]) for n in known]), marks))
         if draft.emotional_resilience:
             places = [RESILIENCE_LEVELS.index(r) for r in (  # type: ignore[arg-type]
                 draft.emotional_resilience, str(value_of(person, "resilience")))]  # fmt: skip

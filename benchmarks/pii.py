@@ -22,6 +22,10 @@ from arrears.synthesis.pii import Scrubber, Span
 from arrears.synthesis.pii.spans import KINDS, Kind
 
 CORPUS = Path(__file__).parent.parent / "tests" / "corpus" / "pii.yaml"
+LONG = (
+    "市县区路街道村镇" * 800, "1234 " * 1600, "a.b-c_d " * 1200, "Aaa Bbb " * 1200, "五六七" * 2000,
+)  # fmt: skip
+"""Texts in which much could be the beginning of something."""
 _PLANTED = re.compile(rf"<({'|'.join(KINDS)}):([^>]+)>")
 
 
@@ -131,6 +135,10 @@ def main() -> None:
             scrubber.spans(text)
         each = (time.perf_counter() - began) / len(texts)
         print(f"{language}: {1e3 * each:.2f} ms a message")
+    for text in LONG:
+        began = time.perf_counter()
+        scrubber.spans(text)
+        print(f"{text[:8]}…, {len(text):,} characters: {time.perf_counter() - began:.2f} s")
     if "--misses" in sys.argv:
         for part in ("dev", "held_out", "fresh", "clean", "held_out_clean", "fresh_clean"):
             for language in ("en", "zh"):

@@ -10,6 +10,8 @@ _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-sync", "--no-first-run", "--virtual-time-budget=2000", "--dump-dom",
 )  # fmt: skip
+_PATIENCE = 1800
+"""Seconds until a browser that hangs is given up; it takes some."""
 
 
 def opened(page: Path) -> str:
@@ -18,7 +20,7 @@ def opened(page: Path) -> str:
     if browser is None:
         pytest.skip("no chromium on this machine")
     done = subprocess.run(
-        [browser, *_FLAGS, page.as_uri()], capture_output=True, text=True, timeout=120
+        [browser, *_FLAGS, page.as_uri()], capture_output=True, text=True, timeout=_PATIENCE
     )
     assert done.returncode == 0, done.stderr
     assert "Uncaught" not in done.stderr

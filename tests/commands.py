@@ -3,13 +3,18 @@
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
+from io import StringIO
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
+from tests.extras import ONLY_BASE, hide_optional
 
 ARREARS = (sys.executable, "-m", "arrears.cli.main")
 
@@ -41,6 +46,26 @@ def arrears(
     return subprocess.CompletedProcess([*ARREARS, *words], code, out, err)
 
 
+def here(*words: str) -> "subprocess.CompletedProcess[str]":
+    """One command in this process: torch, which takes seconds to load, is loaded once for all."""
+    from arrears.cli.main import main
+
+    out, err = StringIO(), StringIO()
+    with (
+        patch.object(sys, "argv", [ARREARS[-1], *words]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as left:
+            code = left.code
+        else:
+            code = 0
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess([*ARREARS, *words], code, out.getvalue(), err.getvalue())
+
+
 @cache
 def _server() -> ForkServerContext:
     context = ForkServerContext()
@@ -59,6 +84,10 @@ def _command(
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = [ARREARS[-1], *words]
+    # What we do ourselves, that is: what others warn of is theirs.
+    warnings.filterwarnings("error", module=r"arrears(\.|$)")
+    if ONLY_BASE in env:
+        hide_optional()
     from arrears.cli.main import main
 
     main()
@@ -75,6 +104,13 @@ def bench(
     assert done.returncode == (1 if failing else 0), done.stderr
     if failing:
         assert "more failed than --fail-on-error 0 allows" in done.stderr
+    return dialogues(out)
+
+
+def bench_here(out: Path, *words: str) -> list[Dialogue]:
+    """The same of a local model, in this process."""
+    done = here("bench", "--no-report", "--out", str(out), *words)
+    assert done.returncode == 0, done.stderr
     return dialogues(out)
 
 

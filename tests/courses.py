@@ -80,7 +80,7 @@ def tensors(folder: Path) -> dict[str, Any]:
 
 
 def lines(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "metrics.jsonl").open()]
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_bytes().splitlines()]
 
 
 def started(kind: Kind, shelf: Path, out: Path) -> list[str]:

@@ -94,12 +94,13 @@ class Stub:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(20), "the stub did not come up"
+        # Limits against a deadlock, far beyond what a busy machine takes.
+        assert self._ready.wait(600), "the stub did not come up"
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
+        self._thread.join(600)
 
     def spec(self, name: str) -> str:
         """The model's name on the command line."""
@@ -200,7 +201,7 @@ class Stub:
         if fault == "refused":
             return _error(400, "This prompt was blocked by the content filter", "content_filter")
         if fault == "hang":
-            await asyncio.sleep(30)
+            await asyncio.sleep(3600)
             return _error(504, "too late")
         whole = self._answer(request)
         if fault == "dropped":

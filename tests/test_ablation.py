@@ -26,6 +26,7 @@ from arrears.prompts.library import LANGUAGES, Language, prompt
 from arrears.strategies import strategies
 from arrears.synthesis.realism.ablation import _left, ablation_table, sign_test, tally
 from tests.commands import ARREARS, arrears, bench
+from tests.halting import wait_until
 from tests.stub_minds import canned, seat_of
 from tests.stub_server import Stub
 from tests.test_prompts import PERSON, RECORD, sentinel
@@ -233,8 +234,7 @@ def test_it_goes_on_where_it_was_killed(tmp_path: Path) -> None:
         line = [*ARREARS, "debtors", "ablate", *asked(stub, out), "--concurrency", "1"]
         process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         growing = out / "strategies" / "dialogues.jsonl"
-        while process.poll() is None and not (growing.exists() and growing.read_bytes()):
-            pass
+        wait_until(lambda: growing.exists() and growing.read_bytes() != b"", process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         stored = (out / "naive" / "dialogues.jsonl").read_bytes()

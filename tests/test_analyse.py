@@ -22,6 +22,8 @@ from arrears.synthesis.realism.cloud import word_cloud
 from tests.browser import opened
 from tests.commands import arrears, bench
 
+pytestmark = pytest.mark.synthesis
+
 PEOPLE = load_suite("debtbench")[:200]
 
 
@@ -52,7 +54,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("analyse")
     write_debtors(folder / "mine.jsonl", PEOPLE)
     bench(folder / "run", "--suite", "debtbench", "--limit", "12", "--collector", "scripted/firm")
-    lines = [json.loads(line) for line in (folder / "run" / "dialogues.jsonl").open()]
+    lines = [
+        json.loads(line) for line in (folder / "run" / "dialogues.jsonl").read_bytes().splitlines()
+    ]
     (folder / "plain.jsonl").write_text(
         "".join(
             json.dumps(

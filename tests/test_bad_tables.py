@@ -14,6 +14,8 @@ from arrears.synthesis.records.table import read_table
 from tests.accounts import HEADER, MAPPING, rows, write
 from tests.commands import arrears
 
+pytestmark = pytest.mark.synthesis
+
 Body = list[list[str]]
 
 

@@ -26,6 +26,7 @@ from arrears.training.cfpo.stored import as_line, from_line, read_all
 from arrears.training.cfpo.weigh import Candidate, Moment, Playout, Weighed
 from arrears.training.conversations import Briefing, asked_now, written
 from tests.commands import ARREARS, arrears
+from tests.halting import wait_until
 from tests.stub_minds import verdict
 from tests.stub_server import Faults, Stub
 
@@ -224,10 +225,10 @@ def test_a_killed_round_goes_on_where_it_was(tmp_path: Path) -> None:
                 [*ARREARS, *words, "--out", str(out)], stderr=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, env=dict(os.environ),
             )  # fmt: skip
-            while process.poll() is None and not (
-                weighed.exists() and weighed.read_bytes().count(b"\n") >= wanted
-            ):
-                continue
+            wait_until(
+                lambda n=wanted: weighed.exists() and weighed.read_bytes().count(b"\n") >= n,
+                process,
+            )
             process.send_signal(signal.SIGKILL)
             process.wait()
         before = set(weighed.read_bytes().splitlines())

@@ -1,8 +1,8 @@
 """The command as a user calls it: instant help, clear errors with exit 2, JSON and nothing else."""
 
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import orjson
@@ -10,15 +10,13 @@ import pytest
 
 from arrears.debtors.store import write_debtors
 from arrears.debtors.suites import load_suite
+from tests.commands import ARREARS, arrears
+from tests.halting import halted
 
-ARREARS = (sys.executable, "-m", "arrears.cli.main")
 
-
-def arrears(
-    *words: str, cwd: Path | None = None, stdin: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """One call of the command."""
-    return subprocess.run([*ARREARS, *words], capture_output=True, text=True, cwd=cwd, input=stdin)
+def typed(*words: str, stdin: str) -> subprocess.CompletedProcess[str]:
+    """One call of the command by a person who types."""
+    return subprocess.run([*ARREARS, *words], capture_output=True, text=True, input=stdin)
 
 
 BENCH = ("bench", "--suite", "dcn", "--collector", "scripted/typical", "--limit", "2")
@@ -94,13 +92,13 @@ def test_a_person_can_sit_on_either_side(tmp_path: Path) -> None:
     said = (
         "Hello?\n\nTake this\nask(disc_ratio=0, pmt_ratio=10%, pmt_days=14, inst_prds=24)\n/quit\n"
     )
-    done = arrears("chat", "--debtor", "debtbench-test-0003", stdin=said)
+    done = typed("chat", "--debtor", "debtbench-test-0003", stdin=said)
     assert done.returncode == 0
     assert "You call" in done.stderr
     assert "You have left the table" in done.stderr
     said = "Who is this?\n\n" + "No.\nreject(disc_ratio)\n" * 3
-    done = arrears("chat", "--as", "debtor", "--against", "scripted/firm", "--max-turns", "2",
-                   "--json", "--save", str(tmp_path / "talk.jsonl"), stdin=said)  # fmt: skip
+    done = typed("chat", "--as", "debtor", "--against", "scripted/firm", "--max-turns", "2",
+                 "--json", "--save", str(tmp_path / "talk.jsonl"), stdin=said)  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = orjson.loads(done.stdout)
     assert (document["ending"], document["debtor_seat"]) == ("max_turns", "human")
@@ -109,56 +107,46 @@ def test_a_person_can_sit_on_either_side(tmp_path: Path) -> None:
 
 def test_what_a_person_writes_wrongly_is_asked_for_again() -> None:
     said = "Hello?\nask(discount)\nHello?\nnon\n/quit\n"
-    done = arrears("chat", stdin=said)
+    done = typed("chat", stdin=said)
     assert "has no value. Write key=value" in " ".join(done.stderr.split())
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
-    import os
-    import signal
-
-    words = ("bench", "--suite", "debtbench", "--collector", "scripted/typical", "--repeats", "50",
-             "--workers", "1", "--out", "r")  # fmt: skip
-    process = subprocess.Popen(
-        [*ARREARS, *words], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
+    words = ("bench", "--suite", "debtbench", "--collector", "scripted/typical", "--workers", "1",
+             "--out", "r")  # fmt: skip
     file = tmp_path / "r" / "dialogues.jsonl"
-    # Some appends must have ended: one that the signal meets half way is taken back whole.
-    while not (file.exists() and file.stat().st_size > 800_000):
-        assert process.poll() is None
-    os.kill(process.pid, signal.SIGINT)
+    process = halted(file, 800_000, *words, cwd=tmp_path)
+    process.send_signal(signal.SIGINT)
     _, stderr = process.communicate()
     assert process.returncode == 130
-    assert b"resume with the same command" in stderr
-    assert file.read_bytes().endswith(b"\n")
+    assert "resume with the same command" in stderr
+    kept = file.read_bytes()
+    assert kept.endswith(b"\n"), "what the signal met half way is taken back whole"
+    assert 400_000 < len(kept) < 800_000, "what had been written before is kept"
 
 
-def quickest(words: list[str], tries: int = 7) -> float:
-    """Seconds of the quickest of some calls: what it takes when the machine is not busy."""
-    best = 9.0
-    for _ in range(tries):
-        began = time.perf_counter()
-        subprocess.run(words, check=True, capture_output=True)
-        best = min(best, time.perf_counter() - began)
-    return best
-
-
-def test_help_and_import_are_quick_beside_a_bare_interpreter() -> None:
-    """Machines are noisy, so both are held against the interpreter's own start."""
-    bare = quickest([sys.executable, "-c", "pass"])
-    assert quickest([*ARREARS, "--help"]) < bare + 0.3
-    assert quickest([sys.executable, "-c", "import arrears"]) < bare + 0.2
-
-
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; from arrears.cli.commands import cli\n"
-        "try: cli(['--help'])\nexcept SystemExit: pass\n"
-        "print([m for m in ('numba','numpy','pyarrow','matplotlib','pydantic','torch','jinja2') "
-        "if m in sys.modules])"
+def loaded_by(code: str) -> set[str]:
+    """The modules that a new interpreter holds after that code, beyond those that it starts with."""
+    told = (
+        "import sys\nbefore = set(sys.modules)\n"
+        f"{code}\n"
+        "print('', *sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_help_and_import_load_little() -> None:
+    """What they take is what they load; `python -m benchmarks.startup` has the seconds."""
+    assert loaded_by("import arrears") <= {"arrears"}
+    shown = loaded_by(
+        "from arrears.cli.commands import cli\ntry: cli(['--help'])\nexcept SystemExit: pass"
+    )
+    packages = {name.partition(".")[0] for name in shown} - sys.stdlib_module_names
+    assert packages == {"arrears", "click"}
+    ours = {name for name in shown if name.startswith("arrears")}
+    assert len(ours) < 10, "a command is imported when it is called"
+    assert len(shown) < 150
 
 
 def test_the_base_install_asks_for_no_torch() -> None:

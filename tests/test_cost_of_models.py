@@ -46,7 +46,7 @@ def test_a_run_stops_before_it_costs_more_than_it_may(stub: Stub, tmp_path: Path
 
 def cost(out: Path) -> float:
     """What a run has cost, by its log of calls."""
-    return sum(json.loads(line)["cost"] for line in (out / "calls.jsonl").open())
+    return sum(json.loads(line)["cost"] for line in (out / "calls.jsonl").read_bytes().splitlines())
 
 
 def test_a_model_without_a_price_cannot_be_limited(stub: Stub, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_tokens_are_counted_by_seat_and_role(stub: Stub, tmp_path: Path) -> None
         tmp_path, "--suite", "dcn", "--limit", "2", "--collector", stub.spec("m"),
         "--debtor-seat", stub.spec("m"),
     )  # fmt: skip
-    calls = [json.loads(line) for line in (tmp_path / "calls.jsonl").open()]
+    calls = [json.loads(line) for line in (tmp_path / "calls.jsonl").read_bytes().splitlines()]
     assert {(c["seat"], c["role"]) for c in calls} == {
         ("collector", "speaker"), ("debtor", "speaker"),
     }  # fmt: skip

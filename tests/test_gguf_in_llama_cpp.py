@@ -1,10 +1,6 @@
 """llama.cpp reads the file that we wrote: the same tokens, the same numbers, the same talks."""
 
-import socket
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
@@ -17,6 +13,7 @@ from arrears.rng import rng_for
 from arrears.training.gguf import export_gguf
 from tests import tiny_model
 from tests.commands import bench
+from tests.servers import serving
 from tests.small_qwen import SAID, mixtures, model
 
 gguf = pytest.importorskip("gguf", reason="the export needs the extra train")
@@ -137,29 +134,17 @@ def test_llama_cpp_computes_the_same_model(trained: Path) -> None:
 def server(trained: Path) -> Iterator[str]:
     """llama.cpp's OpenAI protocol on a loopback port."""
     pytest.importorskip("llama_cpp.server.app", reason="llama-cpp-python[server] is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "llama_cpp.server", "--model", str(trained / "f16.gguf"),
-         "--model_alias", "tiny", "--host", "127.0.0.1", "--port", str(port), "--n_ctx", "4096",
-         "--n_threads", "1", "--n_threads_batch", "1", "--logits_all", "False",
-         "--interrupt_requests", "False"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    base = f"http://127.0.0.1:{port}/v1"
-    try:
-        while True:
-            assert process.poll() is None, "the server did not come up"
-            try:
-                urllib.request.urlopen(f"{base}/models", timeout=5)
-                break
-            except (urllib.error.URLError, OSError):
-                continue
-        yield base
-    finally:
-        process.terminate()
-        process.wait(20)
+
+    def command(port: int) -> list[str]:
+        return [
+            sys.executable, "-m", "llama_cpp.server", "--model", str(trained / "f16.gguf"),
+            "--model_alias", "tiny", "--host", "127.0.0.1", "--port", str(port), "--n_ctx", "4096",
+            "--n_threads", "1", "--n_threads_batch", "1", "--logits_all", "False",
+            "--interrupt_requests", "False",
+        ]  # fmt: skip
+
+    with serving(command, "/v1/models") as base:
+        yield f"{base}/v1"
 
 
 def test_a_trained_collector_plays_as_trained_behind_llama_cpp(server: str, tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """The house: a room imports only from rooms above it, and importing the package is light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "arrears"
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "arrears"
 
-# Import order of docs/architecture: each line may import only from the lines above it (and from
+# Import order of docs/architecture.md: each line may import only from the lines above it (and from
 # its own room).
 ROOMS = [
     {
@@ -55,6 +57,13 @@ def imported_rooms(path: Path) -> set[str]:
             if parts[0] == "arrears" and len(parts) > 1 and not parts[1].startswith("__"):
                 found.add(parts[1])
     return found
+
+
+def test_the_page_shows_this_order() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    shown = [set(re.split(r" {2,}", line)[0].split()) for line in block.splitlines()]
+    assert shown == ROOMS
 
 
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.parent != SOURCE or p.stem != "__init__")

@@ -14,6 +14,7 @@ import pytest
 
 from arrears.bench.sheets import read_sheets
 from tests.commands import ARREARS, arrears, bench
+from tests.halting import wait_until
 from tests.stub_minds import EXPERIENCE, canned, verdict
 from tests.stub_server import Faults, Stub
 
@@ -111,8 +112,7 @@ def test_judging_goes_on_where_it_was_killed(run: Path, tmp_path: Path) -> None:
         process = subprocess.Popen(
             [*ARREARS, *line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        while process.poll() is None and not (file.exists() and file.read_bytes().count(b"\n") > 9):
-            pass
+        wait_until(lambda: file.exists() and file.read_bytes().count(b"\n") > 9, process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         kept = file.read_bytes().rpartition(b"\n")[0]

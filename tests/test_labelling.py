@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def right(out: Path) -> float:
     """The share of utterances whose labels are exactly the planted ones."""
     truth = {t["id"]: [turn["labels"] for turn in t["turns"]] for t in planted(40)}
-    rows = [json.loads(line) for line in out.open()]
+    rows = [json.loads(line) for line in out.read_bytes().splitlines()]
     found = [turn["labels"] == truth[r["id"]][n] for r in rows for n, turn in enumerate(r["turns"])]
     assert len(found) == 90
     return sum(found) / len(found)
@@ -59,7 +59,7 @@ def test_labels_are_learned_from_talks(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert right(out) > 0.95
     assert re.search(r"macro-F1 \d\.\d\d, calibration error 0\.0\d\d", done.stdout)
-    for row in map(json.loads, out.open()):
+    for row in map(json.loads, out.read_bytes().splitlines()):
         for turn in row["turns"]:
             assert set(turn["labels"]) <= set(MOVES[turn["seat"]]), "each seat has its own"
             assert list(turn["confidence"]) == turn["labels"]
@@ -104,7 +104,9 @@ def test_a_model_labels_under_faults(folder: Path, tmp_path: Path) -> None:
         shown = stub.requests[0]["messages"][0]["content"]
         assert "- income: About income." in shown
         assert MOVES["debtor"]["delay"][0] not in shown, "examples are people's words"
-    assert json.loads(out.open().readline())["turns"][0]["confidence"].popitem()[1] == 0.9
+    assert (
+        json.loads(out.read_bytes().splitlines()[0])["turns"][0]["confidence"].popitem()[1] == 0.9
+    )
 
 
 TALK = Conversation("c", (Utterance("collector", "Hm."), Utterance("debtor", "No.")))

@@ -27,6 +27,7 @@ from arrears.synthesis.taxonomy.file import read_entries
 from arrears.synthesis.taxonomy.naming import names_by_words, read_names
 from arrears.synthesis.taxonomy.pairs import extract_pairs, read_pairs
 from tests.commands import ARREARS, arrears
+from tests.halting import wait_until
 from tests.stub_server import Faults, Stub
 
 # Three moves a seat, in words that share little.
@@ -164,10 +165,7 @@ def test_a_model_sees_pairs_and_drafts_names_under_faults_and_a_kill(
         process = subprocess.Popen(
             [*ARREARS, *line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        while process.poll() is None and not (
-            store.exists() and store.read_bytes().count(b"\n") > 4
-        ):
-            pass
+        wait_until(lambda: store.exists() and store.read_bytes().count(b"\n") > 4, process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         kept = store.read_bytes().rpartition(b"\n")[0]

@@ -9,7 +9,7 @@ import pytest
 from arrears.errors import BrokenFile, UsageError
 from arrears.training.nano.corpus import Mix, talks
 from arrears.training.nano.recipe import Nano, read_nano
-from tests.commands import arrears
+from tests.commands import arrears, here
 
 pytest.importorskip("torch", reason="nano needs the extra train")
 
@@ -169,7 +169,7 @@ def test_the_whole_way_is_resumed_and_then_left_as_it_is(tmp_path: Path) -> None
     words = ["train", "nano", "--out", str(out)]
     for setting in settings:
         words += ["--set", setting]
-    done = arrears(*words)
+    done = here(*words)
     assert done.returncode == 0, done.stderr
     told = json.loads((out / "sft" / "training.json").read_text())
     assert told["about"]["collector_prompt"] == "short"
@@ -178,18 +178,18 @@ def test_the_whole_way_is_resumed_and_then_left_as_it_is(tmp_path: Path) -> None
     plan = json.loads((out / "proof" / "run.json").read_text())
     assert set(plan["wordings"].values()) == {"short"}
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
-    again = arrears(*words)
+    again = here(*words)
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")} == before
-    other = arrears(*words, "--seed", "2")
+    other = here(*words, "--seed", "2")
     assert other.returncode == 2
     assert "holds another nano; it differs in seed" in other.stderr
     plan = json.loads((out / "nano.json").read_text())
     del plan["recipe"]["cfpo"]["suite"]
     (out / "nano.json").write_text(json.dumps(plan))
-    older = arrears(*words)
+    older = here(*words)
     assert older.returncode == 0, "a key that came later has its default in an older folder"
     (out / "nano.json").write_text("{}")
-    broken = arrears(*words)
+    broken = here(*words)
     assert broken.returncode == 2
     assert "not the plan of a nano" in broken.stderr

@@ -26,6 +26,9 @@ from tests.stub_server import Faults, Stub
 TALKS = 50
 QUICK = ("--retry-wait", "0", "--down-after-seconds", "1e9")
 
+# The stub answers with the built-in reader.
+pytestmark = [pytest.mark.synthesis, pytest.mark.usefixtures("listener")]
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -116,9 +119,9 @@ def test_a_server_that_fails_gives_the_same_drafts(
 ) -> None:
     kinds = ("429", "500", "dropped", "truncated", "no choices", "garbage", "wrong type")
     with Stub(stub_readers.reader, Faults(0.3, kinds)) as stub:
-        again = extracted(run, tmp_path / "d.jsonl", stub)
+        again = extracted(run, tmp_path / "d.jsonl", stub, "--limit", "25")
         assert sum(stub.faults.seen.values()) > 100
-    assert again == drafts
+    assert again == drafts[:25]
 
 
 def test_a_killed_extraction_asks_only_what_is_owed(run: Path, tmp_path: Path) -> None:

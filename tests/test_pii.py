@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from functools import cache
 from typing import Any
 
@@ -21,6 +20,8 @@ from arrears.synthesis.pii.numbers import id_checks, luhn
 from arrears.synthesis.pii.spans import Hit, Span, merge, replaced
 from benchmarks.pii import corpus, score, wrong
 from tests.talks import talks
+
+pytestmark = pytest.mark.synthesis
 
 
 @cache
@@ -126,7 +127,7 @@ _AMOUNT = st.floats(1, 9_999_999, allow_nan=False).map(lambda x: f"{x:,.2f}") | 
 ).map(str)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     amount=_AMOUNT,
     share=st.integers(0, 100),
@@ -206,14 +207,20 @@ def test_hits_that_overlap_become_one_span_of_the_longest_kind() -> None:
     assert merge(hits) == (Span(0, 12, "ADDRESS"), Span(20, 36, "CARD"))
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["市县区路街道村镇" * 200, "1234 " * 400, "a.b-c_d " * 300, "Aaa Bbb " * 300, "五六七" * 500],
-)
-def test_no_text_takes_for_ever(text: str) -> None:
-    began = time.perf_counter()
-    scrubber().spans(text)
-    assert time.perf_counter() - began < 5
+def test_no_text_takes_for_ever() -> None:
+    """Each takes under a second (`python -m benchmarks.pii` has how long). The limit measures
+    nothing: it ends a search that would try every way of reading a text, and so never end.
+    """
+    code = """
+from arrears.synthesis.pii import Scrubber
+from benchmarks.pii import LONG
+scrubber = Scrubber()
+print(*(len(scrubber.spans(text)) for text in LONG))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=1800
+    )
+    assert done.stdout.split() == ["1", "400", "0", "0", "0"], done.stderr
 
 
 def test_check_digits() -> None:

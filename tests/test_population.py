@@ -1,4 +1,4 @@
-"""Built-in debtors: money as the economy page has it, persons that hang together."""
+"""Built-in debtors: money as docs/domain.md has it, persons that hang together."""
 
 from collections import Counter
 from itertools import islice
@@ -18,7 +18,7 @@ from arrears.errors import UnknownName
 
 @pytest.fixture(scope="module")
 def records() -> list[Debtor]:
-    """Six thousand `dcn` records, as many as the economy page averages over."""
+    """Six thousand `dcn` records, enough for two digits."""
     return list(make_population("dcn", 6000, seed=77))
 
 
@@ -28,7 +28,7 @@ def people() -> list[Debtor]:
     return list(make_population("debtbench", 3000, seed=77))
 
 
-def test_debt_assets_and_surplus_are_those_of_the_economy_page(records: list[Debtor]) -> None:
+def test_debt_assets_and_surplus_are_those_of_docs_domain(records: list[Debtor]) -> None:
     ln_debt = np.array([log(d.background.need_coll_amt) for d in records])
     ln_assets = np.array([log(d.finances.assets) for d in records])
     ln_surplus = np.array([log(d.finances.avg_daily_balance) for d in records])
@@ -50,7 +50,7 @@ def test_debt_assets_and_surplus_are_those_of_the_economy_page(records: list[Deb
         ("avg_daily_balance", 29, 58, 112),
     ],
 )
-def test_quantiles_are_those_of_the_economy_page(
+def test_quantiles_are_those_of_docs_domain(
     records: list[Debtor], field: str, low: float, median: float, high: float
 ) -> None:
     found = describe_population(records)["quantiles"][field]

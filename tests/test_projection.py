@@ -41,7 +41,7 @@ def test_equal_to_the_daily_loop_on_100_000_random_cases() -> None:
         assert (int(ours.success), *ours[2:]) == theirs, (case, agreed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 10**7),
     st.integers(-(10**6), 10**7),

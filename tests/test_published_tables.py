@@ -1,4 +1,4 @@
-"""The published tables follow from their own columns under the readings of the domain page."""
+"""The published tables follow from their own columns under the readings of docs/domain.md."""
 
 import pytest
 

@@ -1,21 +1,17 @@
 """A model that was really trained, behind a server that we did not write, and in our own process."""
 
-import os
-import socket
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.commands import arrears, bench, dialogues
+from tests.commands import arrears, bench, bench_here, dialogues
 
 pytest.importorskip("torch", reason="local models need the extra hf")
 
 from tests import tiny_model
+from tests.servers import serving
 
 AS_TRAINED = [tiny_model.GREETS, tiny_model.TELLS, tiny_model.OFFERS, tiny_model.TAKES]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "2"}
@@ -30,27 +26,15 @@ def weights(tiny_weights: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(weights: Path) -> Iterator[str]:
     """`transformers serve` on a loopback port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("transformers")), "serve", str(weights), "--host",
-         "127.0.0.1", "--port", str(port), "--device", "cpu"],
-        env={**os.environ, **OFFLINE}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    base = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            assert process.poll() is None, "the server did not come up"
-            try:
-                urllib.request.urlopen(f"{base}/health", timeout=5)
-                break
-            except (urllib.error.URLError, OSError):
-                continue
+
+    def command(port: int) -> list[str]:
+        return [
+            str(Path(sys.executable).with_name("transformers")), "serve", str(weights), "--host",
+            "127.0.0.1", "--port", str(port), "--device", "cpu",
+        ]  # fmt: skip
+
+    with serving(command, "/health", OFFLINE) as base:
         yield f"{base}/v1"
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def words(talk: object) -> list[tuple[str, str]]:
@@ -101,13 +85,13 @@ def test_a_local_model_answers_waiting_dialogues_in_batches(weights: Path, tmp_p
         "--suite", "dcn", "--limit", "8", "--collector", name, "--debtor-seat", name,
         "--max-tokens", "100",
     )  # fmt: skip
-    alone = bench(tmp_path / "1", *what, "--concurrency", "1", env=OFFLINE)
-    together = bench(tmp_path / "8", *what, "--concurrency", "8", env=OFFLINE)
+    alone = bench_here(tmp_path / "1", *what, "--concurrency", "1")
+    together = bench_here(tmp_path / "8", *what, "--concurrency", "8")
     assert alone == together
     assert [words(t) for t in together] == [EXPECTED] * 8
     warm = ("--temperature", "0.9", "--seed", "3")
-    drawn = bench(tmp_path / "d1", *what, *warm, "--concurrency", "1", env=OFFLINE)
-    again = bench(tmp_path / "d8", *what, *warm, "--concurrency", "8", env=OFFLINE)
+    drawn = bench_here(tmp_path / "d1", *what, *warm, "--concurrency", "1")
+    again = bench_here(tmp_path / "d8", *what, *warm, "--concurrency", "8")
     assert [words(t) for t in drawn] == [words(t) for t in again]
 
 
@@ -168,6 +152,7 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
 
 
 def test_a_run_of_a_local_model_reads_back(weights: Path, tmp_path: Path) -> None:
-    bench(tmp_path, "--suite", "dcn", "--limit", "2", "--collector", f"hf/{weights}", env=OFFLINE)
+    what = ("--suite", "dcn", "--limit", "2", "--collector", f"hf/{weights}", "--max-tokens", "100")
+    bench(tmp_path, *what, env=OFFLINE)
     assert len(dialogues(tmp_path)) == 2
     assert arrears("report", str(tmp_path)).returncode == 0

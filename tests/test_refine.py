@@ -19,6 +19,9 @@ from tests.stub_minds import canned
 from tests.stub_server import Faults, Stub
 
 QUICK = ("--retry-wait", "0", "--down-after-seconds", "1e9")
+
+# The stub answers with the built-in reader.
+pytestmark = [pytest.mark.synthesis, pytest.mark.usefixtures("listener")]
 PERSON = load_suite("debtbench")[0]
 FINE = {"emotion": 5, "cognition": 5, "style": 5, "changes": [], "reason": "fits"}
 

@@ -1,9 +1,12 @@
 """Copies of a local model: the same answers, each talk with the copy that knows it, nothing left."""
 
 import asyncio
+import os
 import pickle
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,14 @@ from tests import small_model
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with random weights."""
     return small_model.build(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def several(folder: Path) -> Iterator[Replicas]:
+    """Two copies of it; each loads torch."""
+    model = Replicas(folder, 8, 2)
+    yield model
+    model.close()
 
 
 async def talks(model: LocalModel | Replicas, count: int = 6) -> list[list[Completion]]:
@@ -44,14 +55,13 @@ def ask(text: str) -> Message:
     return Message(role="user", content=text)
 
 
-def test_copies_say_what_one_model_says(folder: Path) -> None:
-    alone, several = LocalModel(folder, 8), Replicas(folder, 8, 2)
+def test_copies_say_what_one_model_says(folder: Path, several: Replicas) -> None:
+    alone = LocalModel(folder, 8)
     try:
         assert asyncio.run(talks(several)) == asyncio.run(talks(alone))
         assert several.busy > 0
     finally:
         alone.close()
-        several.close()
 
 
 def test_a_talk_stays_with_the_copy_that_has_read_its_beginning(folder: Path) -> None:
@@ -66,20 +76,15 @@ def test_a_talk_stays_with_the_copy_that_has_read_its_beginning(folder: Path) ->
         model.close()
 
 
-def test_a_prompt_that_does_not_fit_fails_alone(folder: Path) -> None:
-    model = Replicas(folder, 8, 2)
-
+def test_a_prompt_that_does_not_fit_fails_alone(several: Replicas) -> None:
     async def both() -> list[object]:
         return await asyncio.gather(
-            model.answer([ask("many words " * 5000)], Sampling()),
-            model.answer([ask("Hello.")], Sampling(max_tokens=4)),
+            several.answer([ask("many words " * 5000)], Sampling()),
+            several.answer([ask("Hello.")], Sampling(max_tokens=4)),
             return_exceptions=True,
         )
 
-    try:
-        long, short = asyncio.run(both())
-    finally:
-        model.close()
+    long, short = asyncio.run(both())
     assert isinstance(long, ModelError)
     assert "does not fit" in str(long)
     assert isinstance(short, Completion)
@@ -89,9 +94,10 @@ def test_a_copy_that_is_ended_from_outside_stops_the_run(folder: Path) -> None:
     model = Replicas(folder, 8, 2)
 
     async def asked() -> None:
-        answer = asyncio.ensure_future(
-            model.answer([ask("Hello.")], Sampling(0.7, 1, max_tokens=400))
-        )
+        # They stand still first: none can have answered when it is killed.
+        for copy in model._copies:
+            os.kill(copy._process.pid, signal.SIGSTOP)
+        answer = asyncio.ensure_future(model.answer([ask("Hello.")], Sampling(0.7, 1)))
         await asyncio.sleep(0)
         for copy in model._copies:
             copy._process.kill()

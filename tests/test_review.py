@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from arrears.synthesis.taxonomy.file import (
 )
 from arrears.synthesis.taxonomy.review import decide, first_open
 from tests.commands import ARREARS, arrears
+from tests.halting import wait_until
 
 PARTS = (
     Part("soft_refusal", "soft refusal", "Say no kindly.", 12, ("I am afraid not.",)),
@@ -137,11 +137,9 @@ def test_a_review_goes_on_after_a_kill(draft: Path) -> None:
     assert process.stdin is not None
     process.stdin.write("accept\n")
     process.stdin.flush()
-    before = time.monotonic()
-    while "ask_income+" not in keys(draft) and time.monotonic() - before < 30:
-        pass
+    wait_until(lambda: "ask_income+" in keys(draft), process)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert keys(draft)[:2] == ["ask_income+", "ask_wages"]
     again = subprocess.run(
         [*ARREARS, "strategies", "review", str(draft)], input="", capture_output=True, text=True

@@ -1,9 +1,7 @@
 """A run: the same bytes at any concurrency and after any number of kills; refused where it must be."""
 
-import os
 import random
 import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +18,7 @@ from arrears.debtors.suites import load_suite
 from arrears.errors import BrokenFile, RunMismatch, UnwritablePlace, UsageError
 from arrears.terms import Mandate
 from tests.commands import ARREARS, arrears, bench
+from tests.halting import halted, kill
 
 WHAT = (
     "bench", "--suite", "dcn", "--suite", "debtbench", "--collector", "scripted/typical",
@@ -31,6 +30,11 @@ CASES = 600
 def command(out: Path, *more: str) -> list[str]:
     """The command of a small run."""
     return [*ARREARS, *WHAT, "--out", str(out), *more]
+
+
+def words(out: Path, workers: str) -> tuple[str, ...]:
+    """The same in so many processes, as its words."""
+    return (*WHAT, "--out", str(out), "--workers", workers)
 
 
 @pytest.fixture(scope="module")
@@ -63,32 +67,15 @@ def test_the_same_bytes_at_any_concurrency(clean: Path, tmp_path: Path) -> None:
 
 
 def test_ten_kills_lose_nothing_and_double_nothing(clean: Path, tmp_path: Path) -> None:
-    """SIGKILL after a random number of bytes has been written; then the same command again."""
+    """SIGKILL in a write that has come to a random byte; then the same command again."""
     rng = random.Random(11)
     total = len(stored(clean))
     out = tmp_path / "run"
     for share in sorted(rng.uniform(0.0, 0.98) for _ in range(10)):
-        killed_beyond(out, round(share * total), workers=rng.choice("12"))
+        kill(halted(out / "dialogues.jsonl", round(share * total), *words(out, rng.choice("12"))))
     subprocess.run(command(out), check=True, capture_output=True)
     assert stored(out) == stored(clean)
     assert read_scores(out) == read_scores(clean)
-
-
-def killed_beyond(out: Path, size: int, workers: str) -> None:
-    """Start the run and kill the whole of it once its dialogues hold more than that."""
-    process = subprocess.Popen(
-        command(out, "--workers", workers),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    file = out / "dialogues.jsonl"
-    while process.poll() is None:
-        if file.exists() and file.stat().st_size >= size:
-            break
-    assert process.poll() is None, "it ended before it could be killed"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def test_a_torn_last_line_is_owed_again(clean: Path, tmp_path: Path) -> None:

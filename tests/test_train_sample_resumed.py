@@ -16,6 +16,7 @@ from arrears.debtors.store import write_debtors
 from arrears.training.rejection.plan import SamplePlan, make_sample_plan
 from arrears.training.rejection.sets import sample
 from tests.commands import ARREARS, arrears
+from tests.halting import halted, wait_until
 from tests.samples import BUILT_IN, QUICK, TWO, by_model, records, strong, weakly
 from tests.stub_server import Stub
 
@@ -66,7 +67,7 @@ class Stalls:
 
     def __call__(self, request: Mapping[str, Any]) -> str:
         self._left -= 1
-        assert self._left >= 0 or self.let_go.wait(30)
+        assert self._left >= 0 or self.let_go.wait(600)
         return self._mind(request)
 
 
@@ -90,8 +91,7 @@ def test_a_killed_sample_goes_on_to_the_same_bytes(
             [*ARREARS, *line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         file = killed / growing
-        while process.poll() is None and not (file.exists() and file.read_bytes().count(b"\n") > 2):
-            pass
+        wait_until(lambda: file.exists() and file.read_bytes().count(b"\n") > 2, process)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         stalls.let_go.set()
@@ -117,12 +117,10 @@ def test_built_in_seats_can_be_interrupted(tmp_path: Path) -> None:
     write_debtors(people, records(60))
     line = ["train", "sample", "sft-mag", "--debtors", str(people), "--generator", BUILT_IN,
             "--out", str(out)]  # fmt: skip
-    process = subprocess.Popen([*ARREARS, *line], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     file = out / "dialogues.jsonl"
-    while process.poll() is None and not (file.exists() and file.read_bytes()):
-        pass
+    process = halted(file, 200_000, *line)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate()
     assert process.returncode == 130
-    assert b"resume with the same command" in told
+    assert "resume with the same command" in told
     assert 0 < file.read_bytes().count(b"\n") < 300

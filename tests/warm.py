@@ -16,7 +16,8 @@ from arrears.synthesis.pii.scrub import Scrubber
 from arrears.terms import Mandate
 
 for _name in ("httpx", "pyarrow.parquet", "pandas"):
-    import_module(_name)
+    with suppress(ImportError):  # Some are there only with an extra.
+        import_module(_name)
 for _module in pkgutil.iter_modules(arrears.cli.__path__):
     import_module(f"arrears.cli.{_module.name}")
 # One talk: the compiled ear is loaded when it first hears.

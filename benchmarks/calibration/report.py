@@ -1,7 +1,7 @@
 """Ours against DebtBench's Table 3, on people and luck that no constant was fitted on.
 
     python -m benchmarks.calibration.report                 # 20,000 fresh personas
-    python -m benchmarks.calibration.report --out docs/calibration-tables.md
+    python -m benchmarks.calibration.report --out tables.md
 
 `scripted/typical` meets the fresh personas of FRESH_SEED and the shipped 1,000; the four collectors
 meet each other on the shipped suites for the orderings that the papers report.

@@ -1,7 +1,7 @@
 """What `scripted/adaptive` believes of a debtor's money, and the terms that suit the belief.
 
-A grid over ln assets and ln daily surplus, weighted by the population's prior (economy page) and by
-how likely each point makes what the debtor has claimed, given that claims run low.
+A grid over ln assets and ln daily surplus, weighted by the prior of the population (docs/domain.md)
+and by how likely each point makes what the debtor has claimed, given that claims run low.
 """
 
 from math import exp, log

@@ -20,7 +20,7 @@ from arrears.prompts.library import Language, prompt, words
 from arrears.strategies import Seat, Strategy
 
 TRIES = 3
-"""A message that cannot be read is sent back at most twice (domain page)."""
+"""A message that cannot be read is sent back at most twice (docs/domain.md)."""
 _EXCERPT = 300
 
 

@@ -1,7 +1,7 @@
 """Who the debtor is, as the behavioural model needs it: traits and first feelings as numbers.
 
 A DebtBench persona brings its own. A DCN record has none, so the seat draws a temper from its own
-generator; it stays with the seat and never enters the record (domain page, "The debtor").
+generator; it stays with the seat and never enters the record (docs/domain.md, "The debtor").
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The debt and the money behind it: economy page, "A population that fits"."""
+"""The debt and the money behind it: docs/domain.md, "A population that fits"."""
 
 from math import ceil, exp, log, sqrt
 from typing import NamedTuple

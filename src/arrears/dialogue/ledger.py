@@ -1,4 +1,4 @@
-"""The ledger: what each side asks, what is sealed, and so what is agreed (domain page).
+"""The ledger: what each side asks, what is sealed, and so what is agreed (docs/domain.md).
 
 Acts of a message apply from left to right. The agreement stands when all four dimensions are
 sealed at once. The creditor's mandate is checked at every seal, whichever side completes it.

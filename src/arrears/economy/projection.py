@@ -1,7 +1,7 @@
 """What an agreement does to both sides over two years (DCN §3 and appendices D and F).
 
 Day 0 … 730, balances at the end of the day after its income and payments. The arithmetic is in
-`kernel`, compiled; `domain.md` of the design, "The economy", is the rule that it follows.
+`kernel`, compiled; docs/domain.md, "The economy", is the rule that it follows.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 The logarithm of assets, and of what is kept a day, is a line on the logarithm of the debt, with
 normal noise. The lines are fitted where the table has enough complete rows, else they are those of
-the economy page.
+docs/domain.md, "A population that fits".
 """
 
 from math import exp, log
@@ -49,7 +49,7 @@ def lines_from(document: dict[str, Any]) -> Lines:
 
 
 def published_lines() -> Lines:
-    """Those of the economy page, at the level of the suite `dcn`."""
+    """Those of docs/domain.md, at the level of the suite `dcn`."""
     money, level = distributions().money, distributions().money["level"]["dcn"]
 
     def line(name: str, factor: float) -> Line:
