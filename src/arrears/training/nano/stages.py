@@ -75,6 +75,7 @@ def whole_way(nano: Nano, out: Path, seed: int, bar: Bar | None = None) -> Whole
     same call goes on there.
     """
     bar = bar or (lambda name: silent)
+    _check_people(nano, seed)
     with lock_folder(out):
         sft = talker(nano, out, seed, bar)
         models = look_ahead(nano, out, seed, sft, bar)
@@ -195,9 +196,14 @@ def prove(nano: Nano, out: Path, seed: int, models: Sequence[Path], bar: Bar) ->
     return path
 
 
-def _begin(nano: Nano, out: Path, seed: int) -> None:
+def _check_people(nano: Nano, seed: int) -> None:
+    """UsageError, now and not after an hour, where the last round would have no debtors left."""
     if nano.cfpo.rounds:
-        people_of(nano, seed, nano.cfpo.rounds)  # Said now and not after an hour.
+        people_of(nano, seed, nano.cfpo.rounds)
+
+
+def _begin(nano: Nano, out: Path, seed: int) -> None:
+    _check_people(nano, seed)
     path = out / "nano.json"
     plan = {
         "seed": seed,
