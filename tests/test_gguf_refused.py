@@ -174,7 +174,7 @@ def test_a_full_disk_leaves_what_was_there(plain: Path, tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == 1
         assert "StorageError: cannot write" in done.stderr
-        assert "Nothing was changed; make room, then export again" in done.stderr
+        assert "Nothing was changed; raise the limit on the size of a file" in done.stderr
         assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [
             ("m.gguf", "what was there")
         ]

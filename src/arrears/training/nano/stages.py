@@ -90,6 +90,7 @@ def whole_way(
     Interrupted anywhere, the same call goes on there.
     """
     bar = bar or (lambda name: silent)
+    _check_people(nano, seed)
     with lock_folder(out):
         sft = talker(nano, out, seed, bar)
         models = look_ahead(nano, out, seed, sft, bar, weighed, retry_errors=retry_errors)
@@ -232,9 +233,14 @@ def prove(
     return path
 
 
-def _begin(nano: Nano, out: Path, seed: int) -> None:
+def _check_people(nano: Nano, seed: int) -> None:
+    """UsageError, now and not after an hour, where the last round would have no debtors left."""
     if nano.cfpo.rounds:
-        people_of(nano, seed, nano.cfpo.rounds)  # Said now and not after an hour.
+        people_of(nano, seed, nano.cfpo.rounds)
+
+
+def _begin(nano: Nano, out: Path, seed: int) -> None:
+    _check_people(nano, seed)
     path = out / "nano.json"
     plan = {
         "seed": seed,
