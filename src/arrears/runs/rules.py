@@ -37,6 +37,8 @@ APART: Final = {
     "scoring/published.yaml": "what papers report",
     "models/prices.yaml": "what a call costs",
     "models/backends.py": "which server or folder a model's name means",
+    "models/billing.py": "what a call costs",
+    "models/breaker.py": "when an endpoint counts as down",
     "models/budget.py": "when to stop for money",
     "models/pacing.py": "how many calls at once",
     "models/replica.py": "in which process a local model runs",
