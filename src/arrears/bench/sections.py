@@ -218,9 +218,9 @@ def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> lis
     """Sentences that a reader would look for first, from the figures alone."""
     failed = told(lines)
     found = [failed] if failed else []
-    cci = {n: s.dcn["CCI"].value for n, s in summaries.items() if s.dcn["CCI"].value is not None}
+    cci = {n: v for n, s in summaries.items() if (v := s.dcn["CCI"].value) is not None}
     if len(cci) > 1 and any(cci.values()):
-        best = max(cci, key=lambda n: cci[n] or 0.0)
+        best = max(cci, key=lambda n: cci[n])
         others = ", ".join(f"{n} {v:.3f}" for n, v in cci.items() if n != best)
         lacking = summaries[best].failed
         found.append(
@@ -238,12 +238,13 @@ def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> lis
                 f"average), {least} least ({given[least][0]:.1%}, {given[least][1]:.1f})."
             )
     lost = {
-        n: s.by_category["confrontational"]["SR"].value
+        n: share
         for n, s in summaries.items()
         if "confrontational" in s.by_category
+        and (share := s.by_category["confrontational"]["SR"].value) is not None
     }
     if lost:
-        worst = min(lost, key=lambda n: lost[n] or 0.0)
+        worst = min(lost, key=lambda n: lost[n])
         alike = len(set(lost.values())) == 1
         who = "every collector" if alike and len(lost) > 1 else worst
         found.append(

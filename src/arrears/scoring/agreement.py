@@ -98,7 +98,7 @@ def within_sd(judge: Floats, humans: Floats) -> Floats:
     NaN where the judge or every person gave no score. `humans` has shape (units, raters). The
     deviation is that of people about their own mean, pooled over all units with at least two of
     them (DebtBench appendix F.2 plots it and does not say); with one person a unit it is the
-    deviation of the human scores over the units.
+    deviation of the human scores over the units, and NaN where there is a single one.
     """
     with np.errstate(invalid="ignore"):
         counts = (~np.isnan(humans)).sum(axis=1)
@@ -110,8 +110,9 @@ def within_sd(judge: Floats, humans: Floats) -> Floats:
     means = sums[there] / counts[there]
     squares = np.nansum((humans[there] - means[:, None]) ** 2, axis=1)
     free = np.maximum(counts[there] - 1, 0).sum()
-    sd = np.sqrt(squares.sum() / free) if free else means.std(ddof=1) if len(means) > 1 else 0.0
-    found[there] = np.abs(judge[there] - means) <= sd + 1e-12
+    sd = np.sqrt(squares.sum() / free) if free else means.std(ddof=1) if len(means) > 1 else np.nan
+    if sd == sd:  # People who cannot differ say nothing about how far a judge may.
+        found[there] = np.abs(judge[there] - means) <= sd + 1e-12
     return found
 
 

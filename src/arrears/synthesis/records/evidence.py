@@ -34,8 +34,8 @@ class Finding(NamedTuple):
 
     @property
     def met(self) -> bool | None:
-        """Whether the limit is kept; None without one."""
-        if self.limit is None:
+        """Whether the limit is kept; None without one, and where nothing could be measured."""
+        if self.limit is None or self.value != self.value:
             return None
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 

@@ -50,7 +50,7 @@ def verdict_of(finding: Finding) -> tuple[str, str, str, str, str, str]:
     whole = isinstance(finding.value, int)
 
     def show(value: float | None) -> str:
-        if value is None:
+        if value is None or value != value:
             return "–"
         return f"{value:,.0f}" if whole else f"{value:.{_DIGITS}f}"
 

@@ -117,7 +117,7 @@ def _cramers_v(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
 
 
 def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Mean absolute difference above the diagonal.
+    """Mean absolute difference above the diagonal; NaN where no pair says anything.
 
     A pair that varies on neither side says nothing; one that varies on one side only is compared
     with 0.
@@ -125,7 +125,7 @@ def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     upper = np.triu_indices(len(a), 1)
     x, y = a[upper], b[upper]
     known = ~(np.isnan(x) & np.isnan(y))
-    return float(np.abs(np.nan_to_num(x) - np.nan_to_num(y))[known].mean()) if known.any() else 0.0
+    return float(np.abs(np.nan_to_num(x) - np.nan_to_num(y))[known].mean()) if known.any() else np.nan
 
 
 def _told_apart(made: Table, holdout: Table, seed: int) -> tuple[float, float]:
