@@ -3,9 +3,6 @@
 Every try that the server reports usage for is paid for, whether it brought an answer or not.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from arrears.models.budget import Budget, Call, CallLog
 from arrears.models.chat import Purpose
 from arrears.models.usage import Price, Reported, Usage
@@ -14,8 +11,10 @@ from arrears.models.usage import Price, Reported, Usage
 class Bill:
     """One try of a call, as long as it is not known what it costs."""
 
-    def __init__(self, most: Usage) -> None:
-        self.most = most
+    __slots__ = ("aside", "cost", "most")
+
+    def __init__(self, most: Usage, aside: float = 0.0) -> None:
+        self.most, self.aside = most, aside
         self.cost: float | None = None
 
 
@@ -29,19 +28,18 @@ class Billing:
         self._overrun = 1.0
         """How much more than its most a try has cost: thoughts that no limit holds."""
 
-    @asynccontextmanager
-    async def try_of(self, most: Usage) -> AsyncIterator[Bill]:
-        """Set aside what a try may use at most, and settle what it has cost. BudgetSpent."""
-        bill = Bill(most)
+    async def open(self, most: Usage) -> Bill:
+        """Set aside what a try may use at most; it has to be settled. BudgetSpent."""
         if self._budget is None or self._price is None:
-            yield bill
-            return
-        aside = self._price.of(most) * self._overrun
-        await self._budget.reserve(aside)
-        try:
-            yield bill
-        finally:
-            await self._budget.settle(aside, bill.cost or 0.0)
+            return Bill(most)
+        bill = Bill(most, self._price.of(most) * self._overrun)
+        await self._budget.reserve(bill.aside)
+        return bill
+
+    async def settle(self, bill: Bill) -> None:
+        """The try is over, whatever came of it."""
+        if self._budget is not None and self._price is not None:
+            await self._budget.settle(bill.aside, bill.cost or 0.0)
 
     def answered(
         self, bill: Bill, reported: Reported, purpose: Purpose, tries: int, seconds: float

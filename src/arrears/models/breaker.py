@@ -6,8 +6,7 @@ any more: whoever is on the way, waits or begins is told at once, and its dialog
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -46,22 +45,24 @@ class Breaker:
         self._why = ""
         self._watched: set[asyncio.Timeout] = set()
 
-    @contextmanager
-    def trying(self, call: int) -> Iterator[None]:
-        """A try of this call is on its way, and its Fault is one of the server's."""
-        began = self._sent[call] = self._clock()
-        try:
-            yield
-        except Fault as fault:
-            self._failed(call, fault, self._clock() - began)
-            raise
-        else:
-            self._row = 0
-            self._alive()
-        finally:
-            del self._sent[call]
+    def sent(self, call: int) -> None:
+        """A try of this call is on its way; `served`, `failed` or `dropped` ends it."""
+        self._sent[call] = self._clock()
 
-    def _failed(self, call: int, fault: Fault, seconds: float) -> None:
+    def dropped(self, call: int) -> None:
+        """Nobody waits for the try any more, if one is on its way."""
+        self._sent.pop(call, None)
+
+    def served(self, call: int) -> None:
+        """The try has brought an answer."""
+        del self._sent[call]
+        self._row = 0
+        if self._since is not None:
+            self._alive()
+
+    def failed(self, call: int, fault: Fault) -> None:
+        """The try has failed."""
+        seconds = self._clock() - self._sent.pop(call)
         if fault.status == 429 or _about_the_request(fault):
             self._alive()
             return
@@ -89,15 +90,15 @@ class Breaker:
         if self._why:
             raise EndpointDown(self._why)
 
-    @contextmanager
-    def watching(self) -> Iterator[asyncio.Timeout]:
-        """What is awaited under the timeout that this gives ends as soon as the breaker trips."""
+    def watch(self) -> asyncio.Timeout:
+        """What is awaited under this timeout ends as soon as the breaker trips, until `unwatch`."""
         watch = asyncio.timeout(None)
         self._watched.add(watch)
-        try:
-            yield watch
-        finally:
-            self._watched.discard(watch)
+        return watch
+
+    def unwatch(self, watch: asyncio.Timeout) -> None:
+        """It has ended."""
+        self._watched.discard(watch)
 
     def _alive(self) -> None:
         self._since = None

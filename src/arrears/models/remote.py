@@ -87,13 +87,15 @@ class RemoteModel:
             if kept is not None:
                 return kept
         server.breaker.check()
-        with server.breaker.watching() as watch:
-            try:
-                async with watch:
-                    response, completion = await self._answered(messages, sampling, began)
-            except TimeoutError:
-                server.breaker.check()
-                raise
+        watch = server.breaker.watch()
+        try:
+            async with watch:
+                response, completion = await self._answered(messages, sampling, began)
+        except TimeoutError:
+            server.breaker.check()
+            raise
+        finally:
+            server.breaker.unwatch(watch)
         if server.cache is not None:
             server.cache.put(key, response.body)
         return completion
@@ -180,37 +182,42 @@ class RemoteModel:
     ) -> tuple[Response, Answered]:
         """One try, with what it costs. Fault where it brought no answer; BudgetSpent."""
         billing = self._server.billing
-        async with billing.try_of(most) as bill:
-            tried = perf_counter()
-            try:
-                response, answered = await self._once(call, body)
-            except Fault as fault:
-                seconds = perf_counter() - tried
-                billing.rejected(bill, fault.reported, self._purpose, seconds, fault.words)
-                raise
+        bill = await billing.open(most)
+        tried = perf_counter()
+        try:
+            response, answered = await self._once(call, body)
             seconds = perf_counter() - began
             billing.answered(bill, answered.reported, self._purpose, tries, seconds)
             return response, answered
+        except Fault as fault:
+            seconds = perf_counter() - tried
+            billing.rejected(bill, fault.reported, self._purpose, seconds, fault.words)
+            raise
+        finally:
+            await billing.settle(bill)
 
     async def _once(self, call: int, body: bytes) -> tuple[Response, Answered]:
         """One try. Fault where it brought no answer."""
         server = self._server
         ticket = await server.gate.enter()
         throttled = served = False
+        server.breaker.sent(call)
         try:
-            with server.breaker.trying(call):
-                response = await server.transport.post(self._url, self._headers, body)
-                if server.key:
-                    response = _without(response, server.key)
-                if response.status != 200:
-                    raise fault_of(response)
-                answered = read_answer(response)
+            response = await server.transport.post(self._url, self._headers, body)
+            if server.key:
+                response = _without(response, server.key)
+            if response.status != 200:
+                raise fault_of(response)
+            answered = read_answer(response)
             served = True
+            server.breaker.served(call)
             return response, answered
         except Fault as fault:
             throttled = fault.status in (429, 529)
+            server.breaker.failed(call, fault)
             raise
         finally:
+            server.breaker.dropped(call)
             server.gate.leave(ticket, throttled=throttled, served=served)
 
 

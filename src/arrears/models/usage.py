@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from math import ceil, isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -74,15 +74,16 @@ def read_usage(found: Any) -> Reported:
     asked = _count(found.get("prompt_tokens", found.get("input_tokens")))
     written = _count(found.get("completion_tokens", found.get("output_tokens")))
     total = _count(found.get("total_tokens")) or 0
-    cached = max(
-        _within(found, ("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
-        _count(found.get("prompt_cache_hit_tokens")) or 0,
-        _count(found.get("cache_read_input_tokens")) or 0,
-    )
-    thought = max(
-        _within(found, ("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
-        _count(found.get("reasoning_tokens")) or 0,
-    )
+    cached = thought = 0
+    for name, value in found.items():
+        if name in _CACHED:
+            cached = max(cached, _count(value) or 0)
+        elif name in _READ and isinstance(value, dict):
+            cached = max(cached, _count(value.get("cached_tokens")) or 0)
+        elif name in _WRITTEN and isinstance(value, dict):
+            thought = max(thought, _count(value.get("reasoning_tokens")) or 0)
+        elif name == "reasoning_tokens":
+            thought = max(thought, _count(value) or 0)
     if cached > (asked or 0) or ("cache_read_input_tokens" in found and "input_tokens" in found):
         asked = (asked or 0) + cached + (_count(found.get("cache_creation_input_tokens")) or 0)
     if written is not None or thought:
@@ -96,13 +97,15 @@ def read_usage(found: Any) -> Reported:
     return Reported(Usage(asked or 0, written or 0, cached), bool(asked), written is not None)
 
 
-def _within(found: Mapping[str, Any], groups: tuple[str, ...], name: str) -> int:
-    details = (found.get(group) for group in groups)
-    return max((_count(d.get(name)) or 0 for d in details if isinstance(d, dict)), default=0)
+_CACHED: Final = frozenset({"prompt_cache_hit_tokens", "cache_read_input_tokens"})
+_READ: Final = frozenset({"prompt_tokens_details", "input_tokens_details"})
+_WRITTEN: Final = frozenset({"completion_tokens_details", "output_tokens_details"})
 
 
 def _count(value: Any) -> int | None:
     """A number of tokens; None for whatever is none."""
+    if type(value) is int and 0 <= value <= _MOST_TOKENS:
+        return value
     if isinstance(value, str):
         try:
             value = float(value)
