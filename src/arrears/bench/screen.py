@@ -66,9 +66,8 @@ class Screen(Console):
         repeated; on lines as long as it takes where the output goes elsewhere.
         """
         spans = [_span(self, grid, number) for number in range(len(grid.columns))]
-        room = (
-            self.width if self.is_terminal else sum(s.maximum for s in spans) + _FRAME * len(spans)
-        )
+        natural = sum(span.maximum for span in spans) + _FRAME * len(spans) + 1
+        room = self.width if self.is_terminal else natural
         for number, chosen in enumerate(_parts(spans, room)):
             widths = _widths([spans[at] for at in chosen], room - _FRAME * len(chosen))
             part = _of(grid, chosen, widths, first=number == 0)
