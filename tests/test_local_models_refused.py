@@ -139,7 +139,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     "a config of nothing": (wrote("config.json", b"{}"), "Unrecognized model"),
     "a config that contradicts itself": (config(lambda c: c.update(num_hidden_layers=3)), "its config.json describes no model"),
     "an unknown architecture": (config(lambda c: c.update(model_type="none_such")), "model type `none_such`"),
-    "sizes missing in the config": (config(lambda c: [c.pop(k) for k in ("hidden_size", "intermediate_size")]), "of another size"),
+    "a size missing in the config": (config(lambda c: c.pop("intermediate_size")), "of another size"),
     "a layer more in the config": (config(lambda c: layers(c, 3)), "11 tensors are missing (model.layers.2.input_layernorm.weight first)"),
     "a layer less in the config": (config(lambda c: layers(c, 1)), "11 tensors are in no layer there (model.layers.1.input_layernorm.weight first)"),
     "weights by other names": (tensors(renamed), "missing (lm_head.weight first), and would be random numbers"),

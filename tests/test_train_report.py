@@ -106,7 +106,9 @@ def test_the_document_holds_every_number_of_the_tables(study: Study) -> None:
     change = study.sections[0].versus[0].main.changes["CR"]
     assert found["metrics"]["CR"]["difference"] == change.difference
     assert found["metrics"]["CR"]["p_holm"] == change.p_adjusted
-    assert set(found) == {"metrics", "other_metrics", "given_away", "categories", "kl"}
+    assert set(found) == {
+        "failures", "metrics", "other_metrics", "given_away", "categories", "kl",
+    }  # fmt: skip
     assert found["kl"] == {"unscored": "not asked for (--kl-talks 0)"}
     assert len(document["talks"]["pairs"]) == 12
     titles = [table.title for section in study.sections for table in tables_of(section, study)]
