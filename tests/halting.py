@@ -3,7 +3,7 @@
     python tests/halting.py FILE BYTES WORD…
 
 runs `arrears WORD…`, which halts in the write that would take FILE beyond so many bytes: what still
-fits is on disk, so that most often a line is torn, and nothing more happens until a signal comes.
+fits is on disk, so that most often a line is torn, and nothing more happens until a signal comes or its stdin ends.
 """
 
 import os
@@ -24,11 +24,14 @@ def halted(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[str]":
-    """The command, in a session of its own, once it has halted with `size` bytes in `file`."""
+    """The command, in a session of its own, once it has halted with `size` bytes in `file`.
+
+    To interrupt it, send it a signal and then `communicate`, which closes its stdin.
+    """
     process = subprocess.Popen(
         [sys.executable, __file__, str(file), str(size), *words], cwd=cwd,
         env={**os.environ, **(env or {})}, start_new_session=True, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
     told = []
@@ -74,7 +77,9 @@ def _main(path: str, size: int, words: list[str]) -> None:
         os.write = write
         sys.stderr.write(_HALTED)
         sys.stderr.flush()
-        signal.pause()
+        # Until a signal comes, or the other end closes this pipe after it has sent one: a signal
+        # that came just before would be waited for in vain.
+        os.read(0, 1)
         return done
 
     os.write = halting  # type: ignore[assignment]
