@@ -125,7 +125,9 @@ def _difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     upper = np.triu_indices(len(a), 1)
     x, y = a[upper], b[upper]
     known = ~(np.isnan(x) & np.isnan(y))
-    return float(np.abs(np.nan_to_num(x) - np.nan_to_num(y))[known].mean()) if known.any() else np.nan
+    return (
+        float(np.abs(np.nan_to_num(x) - np.nan_to_num(y))[known].mean()) if known.any() else np.nan
+    )
 
 
 def _told_apart(made: Table, holdout: Table, seed: int) -> tuple[float, float]:
