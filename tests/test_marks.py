@@ -2,10 +2,10 @@
 
 import io
 import re
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 from arrears.bench.pages import environment
 from arrears.bench.sections import section
@@ -33,7 +33,8 @@ OF_A_TEST: set[Mark] = {"better", "worse", "differs"}
 def printed(table: Table) -> str:
     """A table as a terminal shows it."""
     out = io.StringIO()
-    print_table(table, Console(file=out, width=300))
+    with redirect_stdout(out):
+        print_table(table)
     return out.getvalue()
 
 
@@ -122,10 +123,12 @@ def test_a_training_report_is_bold_after_holm_whatever_a_rows_own_interval_says(
 def test_both_reports_mark_the_same_differences(study: Study) -> None:
     marked = False
     for part in study.sections:
-        for table in tables_of(part, study):
-            for row in table.rows:
-                p = row.cells[4].text
-                below = p == "<.001" or (p != "–" and float(p) < SIGNIFICANT)
+        (versus,) = part.versus
+        of_categories = [m for group in versus.categories.values() for m in group.changes.values()]
+        groups = [[*versus.main.changes.values()], of_categories, [*versus.given.changes.values()]]
+        for table, found in zip(tables_of(part, study), groups, strict=True):
+            for row, change in zip(table.rows, found, strict=True):
+                below = change.p_adjusted is not None and change.p_adjusted < SIGNIFICANT
                 assert (row.cells[2].mark in OF_A_TEST) == below, (table.title, row.name)
                 marked |= below
             assert "after Holm's correction" in table.note
