@@ -66,6 +66,13 @@ def test_the_page_shows_this_order() -> None:
     assert shown == ROOMS
 
 
+def test_the_page_on_the_code_has_the_same_order() -> None:
+    page = (SOURCE.parent.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    block = page.split("```text\n")[1].split("```")[0]
+    named = [set(line.split("  ")[0].split()) for line in block.splitlines()]
+    assert named == ROOMS
+
+
 FILES = sorted(p for p in SOURCE.rglob("*.py") if p.parent != SOURCE or p.stem != "__init__")
 
 
