@@ -3,10 +3,9 @@
 import sys
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from rich.box import MARKDOWN
-from rich.console import JustifyMethod
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -104,7 +103,7 @@ def print_table(table: Table, screen: Screen | None = None) -> None:
     for column in table.columns:
         arrow = {1: " ↑", -1: " ↓", 0: ""}[column.better]
         rubric = " (rubric)" if column.rubric else ""
-        side: JustifyMethod = "left" if column.prose else "right"
+        side: Literal["left", "right"] = "left" if column.prose else "right"
         grid.add_column(f"{column.title}{arrow}{rubric}", justify=side)
     for row in table.rows:
         if row.group:
