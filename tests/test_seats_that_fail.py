@@ -271,8 +271,9 @@ def test_half_a_character_is_replaced_and_noted() -> None:
 
 
 def test_numbers_of_a_library_do_not_reach_other_seats() -> None:
-    assert type(act("ask", "inst_prds", np.int64(18)).value) is not int  # type: ignore[arg-type]
-    assert type(act("ask", "inst_prds", 18).value) is int
+    for value in (np.int64(18), np.float64(18.0), 18.0, 18):
+        assert type(act("ask", "inst_prds", value).value) is int  # type: ignore[arg-type]
+    assert type(act("ask", "disc_ratio", 0).value) is float
 
 
 def test_a_seat_cannot_answer_for_the_other() -> None:

@@ -4,10 +4,10 @@ One `Act` speaks of one dimension; `ask(disc_ratio=0, inst_prds=6)` is two acts.
 """
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, Literal
 
-from arrears.terms import Dimension, Value, written
+from arrears.terms import GRID, Dimension, Value, written
 
 Kind = Literal["ask", "accept", "reject", "non", "leave"]
 
@@ -36,11 +36,18 @@ def _text(kind: Kind, dim: Dimension | None, value: Value | None) -> str:
     return f"{kind}({dim})" if value is None else f"{kind}({dim}={written(dim, value)})"
 
 
-# By type too: else numpy's 6, once seen, would be handed to whoever asks for Python's.
-@lru_cache(maxsize=None, typed=True)
+@cache
 def act(kind: Kind, dim: Dimension, value: Value | None = None) -> Act:
     """An act on a legal value. The same arguments give the same object."""
     return Act(kind, dim, value)
+
+
+# Every legal act is there before anyone asks: numpy's 6 equals Python's 6, so it finds the act that
+# has that one, and is itself never handed to another seat.
+for _dim, _values in GRID.items():
+    for _value in _values:
+        for _kind in ("ask", "accept", "reject"):
+            act(_kind, _dim, _value)
 
 
 NON: Final = Act("non")
