@@ -13,6 +13,7 @@ from tests.commands import arrears, here
 
 pytest.importorskip("torch", reason="nano needs the extra train")
 
+from arrears.training.nano import stages
 from arrears.training.nano.model import Shape, new_model
 from arrears.training.nano.stages import people_of
 from arrears.training.nano.tokenizer import train_tokenizer
@@ -158,8 +159,12 @@ def test_rounds_without_debtors_are_refused_before_anything_is_made(tmp_path: Pa
 # The whole way
 
 
-def test_the_whole_way_is_resumed_and_then_left_as_it_is(tmp_path: Path) -> None:
+def test_the_whole_way_is_resumed_and_then_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a model that is too small to learn to talk: nothing is claimed of what it says."""
+    # So few dialogues at once are not worth a second copy, which would load torch for itself.
+    monkeypatch.setattr(stages, "AT_ONCE", 4)
     out = tmp_path / "n"
     small = [f"shape.{key}={value}" for key, value in TINY.model_dump().items() if key != "context"]
     settings = [
