@@ -35,6 +35,12 @@ def show_runs(folders: Sequence[Path], out: Path | None, as_json: bool) -> None:
     from arrears.bench.terminal import print_table
 
     runs = [open_run(folder) for folder in folders]
+    for run in runs:
+        if not run.complete:
+            pending = run.planned - len(run.rows)
+            click.echo(
+                f"{run.path}: {pending:,} of {run.planned:,} dialogues are pending", err=True
+            )
     if out is not None:
         write_report(runs, out)
     if as_json:
