@@ -21,6 +21,9 @@ from arrears.synthesis.realism.talks import Said, Talk, from_dialogue, read_talk
 from arrears.synthesis.realism.words import count, ngrams, tokens
 from arrears.terms import Mandate
 
+# Self-BLEU is sacrebleu's.
+pytestmark = pytest.mark.synthesis
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
