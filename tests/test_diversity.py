@@ -23,6 +23,9 @@ from arrears.synthesis.realism.words import count, ngrams, tokens
 from arrears.terms import Mandate
 from tests.commands import arrears
 
+# Self-BLEU is sacrebleu's.
+pytestmark = pytest.mark.synthesis
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:

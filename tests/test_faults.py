@@ -23,7 +23,7 @@ WHAT = ("--suite", "debtbench", "--concurrency", "64", "--timeout", "10", "--ret
         "--retries", "8")  # fmt: skip
 # A hang costs its time-out and a Retry-After its second: both are rare among the others.
 SLOW = ("hang", "429 with Retry-After")
-KINDS = (*FAULTS, *[f for f in FAULTS if f not in SLOW] * 20)
+KINDS = (*FAULTS, *[f for f in FAULTS if f not in SLOW] * 100)
 
 
 def refused(body: bytes) -> bool:
