@@ -267,7 +267,7 @@ def test_a_torn_last_line_of_a_run_is_passed_over_and_a_broken_one_is_not(
 def test_dialogues_that_failed_from_outside_are_in_no_figure_and_are_counted(
     played: Path, tmp_path: Path
 ) -> None:
-    rows = [json.loads(line) for line in (played / "dialogues.jsonl").open()][:5]
+    rows = [json.loads(line) for line in (played / "dialogues.jsonl").read_text().splitlines()][:5]
     for row in rows[:2]:
         row |= {"ending": "error", "terms": None, "detail": "debtor: ModelError: 502"}
     file = tmp_path / "run.jsonl"

@@ -14,7 +14,7 @@ from arrears.agents.briefing import account_values
 from arrears.agents.seating import Place, Seating
 from arrears.bench.run import silent
 from arrears.debtors.suites import load_suite
-from arrears.errors import StorageError
+from arrears.errors import StorageError, UnreadableAnswer
 from arrears.models.backends import Settings
 from arrears.models.cache import Cache, cache_key
 from arrears.models.chat import Completion, Message, Sampling, Schema
@@ -65,7 +65,7 @@ def test_repeats_are_as_many_draws_where_a_provider_takes_no_seed(
     again = bench(tmp_path / "b", *what, env=env)
     assert len(stub.requests) == asked, "the very same command again costs nothing"
     assert again == first
-    calls = [json.loads(line) for line in (tmp_path / "b" / "calls.jsonl").open()]
+    calls = [json.loads(line) for line in (tmp_path / "b" / "calls.jsonl").read_text().splitlines()]
     assert all(call["from_cache"] for call in calls)
     bench(tmp_path / "c", *what, "--seed", "2", env=env)
     assert len(stub.requests) == 2 * asked, "another seed asks for other draws"
@@ -230,7 +230,8 @@ def test_each_playout_is_judged_by_itself(tmp_path: Path) -> None:
     course = SimpleNamespace(seed=1, suite="dcn", lang="en", weights=Weights)
     for branch in (("playout", 1, 1), ("playout", 1, 2), ("playout", 3, 1)):
         table: Any = SimpleNamespace(course=course, mind=mind)
-        asyncio.run(_rewarded(table, talk, debtor, branch))
+        with pytest.raises(UnreadableAnswer):
+            asyncio.run(_rewarded(table, talk, debtor, branch))
     first = [asked for asked in mind.asked if len(json.loads(asked[0])) == 2]
     assert len({words for words, _ in first}) == 1
     assert len({seed for _, seed in first}) == 3

@@ -47,7 +47,9 @@ def env(stub: Stub) -> dict[str, str]:
 def clean(tmp_path_factory: pytest.TempPathFactory) -> list[Dialogue]:
     """The run on a server without faults, but for what it refuses."""
     with Stub(canned, Faults(doomed=refused)) as stub:
-        return bench(tmp_path_factory.mktemp("clean"), *WHAT, *seats(stub), env=env(stub))
+        return bench(
+            tmp_path_factory.mktemp("clean"), *WHAT, *seats(stub), env=env(stub), failing=True
+        )
 
 
 @pytest.fixture

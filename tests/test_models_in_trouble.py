@@ -55,7 +55,8 @@ def test_a_full_disk_stops_a_run_of_models_and_keeps_what_was_finished(
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )  # fmt: skip
     assert done.returncode == 1
-    assert "make room, then resume" in done.stderr
+    assert "raise the limit on the size of a file" in done.stderr
+    assert "resume with the same command" in done.stderr
     assert "Traceback" not in done.stderr
     kept = dialogues(tmp_path / "run")
     assert 0 < len(kept) < 60

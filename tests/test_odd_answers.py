@@ -18,7 +18,7 @@ from arrears.models.openai_chat import completion_of
 from arrears.models.retries import fault_of, retry_after
 from arrears.models.transport import Fault, Response, Timeouts, Transport
 from arrears.models.usage import Usage
-from arrears.scoring.judges import _mark
+from arrears.scoring.judges import Scale, _mark
 from tests.commands import bench
 from tests.scripted_server import Scripted, answer, completion
 from tests.stub_minds import canned
@@ -301,7 +301,7 @@ def test_of_several_objects_the_one_that_fits_is_taken() -> None:
      ("4 out of 5", 4), ("**4**", 4), (" 4. ", 4), ("4,5/5", 4.5)],
 )  # fmt: skip
 def test_a_mark_as_judges_write_it(written: Any, number: float) -> None:
-    assert _mark(written, 1, 5, "score") == number
+    assert _mark(written, Scale(1, 5), "score") == number
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_a_mark_as_judges_write_it(written: Any, number: float) -> None:
 )  # fmt: skip
 def test_what_is_no_mark_of_the_scale_is_refused(written: Any) -> None:
     with pytest.raises(ValueError, match="score must be"):
-        _mark(written, 1, 5, "score")
+        _mark(written, Scale(1, 5), "score")
 
 
 def test_a_fraction_without_a_scale_is_no_number() -> None:

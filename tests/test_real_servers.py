@@ -70,7 +70,7 @@ def test_maden_and_a_built_in_debtor_on_a_server_of_others(
     """A model that was never taught to plan or judge: its failures are noted, the talk goes on."""
     talks = bench(
         tmp_path, "--suite", "dcn", "--limit", "2", "--collector", f"compat/{weights}@{server}",
-        "--method", "maden", "--max-tokens", "60", "--max-turns", "3",
+        "--method", "maden", "--max-tokens", "100", "--max-turns", "3",
     )  # fmt: skip
     notes = [note for talk in talks for turn in talk.turns for note in turn.notes]
     assert any(n.role == "planner" and "no readable JSON" in n.text for n in notes)
@@ -148,7 +148,7 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
         str(tmp_path / "r"),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert "cannot be loaded" in done.stderr
+    assert "no weights" in done.stderr
 
 
 def test_a_run_of_a_local_model_reads_back(weights: Path, tmp_path: Path) -> None:

@@ -116,16 +116,25 @@ class LineFile(LineReader):
         """Write lines at the end, all or none. StorageError where they cannot be written."""
         data = b"".join(lines)
         written: list[Span] = []
+        unseen: tuple[int, int] | None = None
+        done = 0
         try:
-            done = 0
             while done < len(data):
+                unseen = (os.lseek(self._fd, 0, os.SEEK_CUR), os.fstat(self._fd).st_size)
                 count = os.write(self._fd, data[done:])
                 # Where the file's end was is known only now: another process may have written.
                 written.append(Span(os.lseek(self._fd, 0, os.SEEK_CUR) - count, count))
+                unseen = None
                 done += count
                 if written[0].start + done != sum(written[-1]):
                     raise OSError(errno.EBUSY, "another process writes this file too")
         except BaseException as error:
+            if unseen is not None:
+                # A signal may come when the bytes are written and before their number is known.
+                before, start = unseen
+                end = os.lseek(self._fd, 0, os.SEEK_CUR)
+                if end != before and 0 < end - start <= len(data) - done:
+                    written.append(Span(start, end - start))
             self._take_back(written)
             if isinstance(error, OSError):
                 raise unwritten(self._path, error) from error

@@ -123,7 +123,10 @@ class _Copy:
     async def answer(self, messages: list[Message], sampling: Sampling) -> Completion:
         """Ask, and wait for the answer."""
         loop = asyncio.get_running_loop()
-        if self._loop is None:
+        if self._loop is not loop:
+            # Also where it was asked from another loop before: nobody would hear its answers.
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.remove_reader(self._pipe.fileno())
             self._loop = loop
             loop.add_reader(self._pipe.fileno(), self._hear, self._pipe)
         number, self._next = self._next, self._next + 1
