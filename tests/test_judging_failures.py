@@ -132,7 +132,8 @@ def test_a_dialogue_that_failed_is_shown_to_no_judge_until_it_is_played(
         done = judged(mine, stub=stub)
         assert done.returncode == 0, "no judge has failed"
         assert len(stub.requests) == CASES - 1
-        assert f"{CASES - 1} / 1 (1 not asked)" in done.stdout
+        assert f"{CASES - 1} / 0" in done.stdout
+        assert "1: provider 1" in done.stdout, "beside it, as not played"
         rubric = arrears("judge", str(mine), "--judge", "scripted/rubric")
         assert rubric.returncode == 0, rubric.stderr
         for sheet in read_sheets(mine):
@@ -159,7 +160,8 @@ def test_scores_that_an_older_arrears_gave_to_a_failed_dialogue_leave_the_mean(
         (clean,) = sheets_of(open_run(mine))
         assert case not in clean.column("DS")
         for shown in (arrears("judge", str(mine)), arrears("report", str(mine), "--json")):
-            assert f"{CASES - 1} / 1 (1 not asked)" in shown.stdout
+            assert f"{CASES - 1} / 0" in shown.stdout
+            assert "1: provider 1" in shown.stdout
         asked = len(stub.requests)
         assert judged(mine, stub=stub).returncode == 0
         assert len(stub.requests) == asked
@@ -176,7 +178,8 @@ def test_a_pair_of_which_either_dialogue_failed_is_not_compared(run: Path, tmp_p
                        *QUICK, env={"VLLM_BASE_URL": stub.base})  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert len(stub.requests) == 2 * (CASES - 2)
-    assert f"{CASES - 2} / 2 (2 not asked)" in done.stdout
+    assert f"{CASES - 2} / 1 (1 not asked)" in done.stdout, "the other run's"
+    assert "1: provider 1" in done.stdout, "this run's, as not played"
 
 
 def test_what_an_older_arrears_has_stored_is_read(run: Path, tmp_path: Path) -> None:
