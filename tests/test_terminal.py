@@ -220,7 +220,7 @@ def test_a_dialogue_that_breaks_off_is_no_result(tmp_path: Path) -> None:
     done = arrears("chat", "--as", "debtor", "--against", "python/s.py:Seat", "--save", "t.jsonl",
                    cwd=tmp_path)  # fmt: skip
     assert done.returncode == 1
-    assert "which is no result: the seat's own code failed" in done.stderr
+    assert "which is no result: a seat's own code failed" in done.stderr
     assert "No agreement" not in done.stderr
     assert json.loads((tmp_path / "t.jsonl").read_text())["failure"]["where"] == "s.py:3"
 

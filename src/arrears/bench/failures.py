@@ -4,12 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from arrears.bench.folder import DIALOGUES
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import Cell, Column, Table, TableRow
 from arrears.dialogue.failures import CAUSES, Failure
-from arrears.dialogue.record import DIALOGUE_ADAPTER
-from arrears.files import LineReader
 from arrears.scoring.row import Row
 
 _WORDS = 160
@@ -28,15 +25,14 @@ class Failures(NamedTuple):
 def failures_of(run: StoredRun) -> list[Failures]:
     """Everything that failed in a run, most frequent first."""
     words: dict[tuple[str, Failure], Counter[str]] = {}
-    with LineReader(run.path / DIALOGUES) as file:
-        for row in run.rows:
-            if row.failure is not None:
-                dialogue = DIALOGUE_ADAPTER.validate_json(file.read(run.spans[row.case]))
-                assert dialogue.failed is not None
-                kind = (dialogue.collector, dialogue.failed)
-                said = dialogue.detail.partition(": ")[2] or dialogue.detail
-                said = said.removeprefix("ModelError: ")
-                words.setdefault(kind, Counter())[_line(said)] += 1
+    for row in run.rows:
+        if row.failure is not None:
+            dialogue = run.dialogue(row.case)
+            assert dialogue.failed is not None
+            kind = (dialogue.collector, dialogue.failed)
+            said = dialogue.detail.partition(": ")[2] or dialogue.detail
+            said = said.removeprefix("ModelError: ")
+            words.setdefault(kind, Counter())[_line(said)] += 1
     found = [
         Failures(*kind, said.total(), said.most_common(1)[0][0]) for kind, said in words.items()
     ]

@@ -88,6 +88,8 @@ class RunFolder:
         ]
         dropped = len(self.finished) - len(keep)
         if dropped:
+            # They are scores of dialogues that are about to be others.
+            (self.path / SCORES).unlink(missing_ok=True)
             self._rewrite([self.finished[case] for case in keep])
         return dropped
 

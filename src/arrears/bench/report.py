@@ -11,7 +11,6 @@ import orjson
 
 import arrears
 from arrears.bench.failures import failures_of, failures_table
-from arrears.bench.folder import DIALOGUES
 from arrears.bench.judge_tables import JudgedRun, judge_tables
 from arrears.bench.pages import environment
 from arrears.bench.plan import Plan
@@ -25,7 +24,7 @@ from arrears.bench.transcripts import Candidate, Talk, choose, lay_out
 from arrears.debtors.record import Debtor
 from arrears.economy.grid import project_all
 from arrears.economy.position import Money, money_of
-from arrears.files import LineReader, replace_file
+from arrears.files import replace_file
 from arrears.scoring.row import Row
 
 REPORT = "report.html"
@@ -249,13 +248,11 @@ def _talks(run: StoredRun) -> list[Talk]:
     looked_at = {row.case for row in _spread(run.rows)}
     best: dict[str, float] = {}
     candidates = []
-    with LineReader(run.path / DIALOGUES) as file:
-        for row in run.rows:
-            if row.case in looked_at:
-                line = file.read(run.spans[row.case])
-                regret = _regret(run, row, best) if row.agreed else None
-                empty = row.agreed and _EMPTY_PROMISE in line
-                candidates.append(Candidate(row, regret, empty))
+    for row in run.rows:
+        if row.case in looked_at:
+            regret = _regret(run, row, best) if row.agreed else None
+            empty = row.agreed and _EMPTY_PROMISE in run.line(row.case)
+            candidates.append(Candidate(row, regret, empty))
     return [
         lay_out(why, candidate, run.dialogue(candidate.row.case), _debtor(run, candidate.row))
         for why, candidate in choose(candidates)

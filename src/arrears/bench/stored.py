@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from weakref import finalize
+
+from pydantic import ValidationError
 
 from arrears.bench.folder import DEBTORS, DIALOGUES, read_plan
 from arrears.bench.plan import Plan, Populations, cases_of, digest_of
@@ -13,7 +16,7 @@ from arrears.debtors.record import Debtor
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import load_suite
 from arrears.dialogue.record import DIALOGUE_ADAPTER, Dialogue
-from arrears.errors import RunMismatch
+from arrears.errors import BrokenFile, RunMismatch
 from arrears.files import CASE, LineReader, Span
 from arrears.scoring.row import Row
 
@@ -30,7 +33,13 @@ class StoredRun:
     planned: int
     """Dialogues of the whole plan."""
     spans: Mapping[str, Span]
-    """Where each dialogue lies in the folder's dialogues."""
+    """Where each dialogue lies in the file of dialogues."""
+    file: LineReader
+    """The file as it was when it was opened: a run that is being written may put another in its
+    place, in another order."""
+
+    def __post_init__(self) -> None:
+        finalize(self, self.file.close)
 
     @property
     def complete(self) -> bool:
@@ -38,9 +47,16 @@ class StoredRun:
         return len(self.rows) == self.planned
 
     def dialogue(self, case: str) -> Dialogue:
-        """One dialogue, read now."""
-        with LineReader(self.path / DIALOGUES) as file:
-            return DIALOGUE_ADAPTER.validate_json(file.read(self.spans[case]))
+        """One dialogue, read now. BrokenFile where it cannot be read."""
+        try:
+            return DIALOGUE_ADAPTER.validate_json(self.line(case))
+        except ValidationError as error:
+            why = f"{case}: {error.errors()[0]['msg']}"
+            raise BrokenFile(self.path / DIALOGUES, why) from None
+
+    def line(self, case: str) -> bytes:
+        """The same as it is stored."""
+        return self.file.read(self.spans[case])
 
     def debtor(self, suite: str, debtor_id: str) -> Debtor:
         """One debtor of the run."""
@@ -63,14 +79,20 @@ def open_run(path: Path) -> StoredRun:
     cases = list(cases_of(plan, populations))
     if not (path / DIALOGUES).exists():
         raise RunMismatch(f"{path} holds no dialogues yet")
-    with LineReader(path / DIALOGUES) as file:
+    file = LineReader(path / DIALOGUES)
+    try:
         spans = file.index(CASE)
         there = [case for case in cases if case.id in spans]
+        if not there:
+            raise RunMismatch(f"{path} holds no dialogues yet")
         rows = read_scores(path)
         if [row.case for row in rows] != [case.id for case in there]:
             player = Player(plan, populations)
             rows = [player.rescore(case, file.read(spans[case.id])) for case in there]
-    return StoredRun(path, plan, populations, rows, len(cases), spans)
+    except BaseException:
+        file.close()
+        raise
+    return StoredRun(path, plan, populations, rows, len(cases), spans, file)
 
 
 def _debtors(path: Path, plan: Plan, name: str) -> tuple[Debtor, ...]:

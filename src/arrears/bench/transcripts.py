@@ -146,7 +146,7 @@ def lay_out(why: str, candidate: Candidate, dialogue: Dialogue, debtor: Debtor) 
     return Talk(
         why=why,
         subtitle=f"{row.collector} and {debtor.background.name} ({debtor.id})",
-        tags=_tags(candidate),
+        tags=_tags(candidate, dialogue.exchanges),
         story=debtor.scenario.story if debtor.scenario else "",
         facts=_facts(debtor, dialogue.terms),
         picture=_picture(money_of(debtor), dialogue.terms),
@@ -155,14 +155,14 @@ def lay_out(why: str, candidate: Candidate, dialogue: Dialogue, debtor: Debtor) 
     )
 
 
-def _tags(candidate: Candidate) -> list[tuple[str, str]]:
+def _tags(candidate: Candidate, turns: int) -> list[tuple[str, str]]:
     row = candidate.row
     if row.agreed:
         kind = "kept" if row.success else "fails"
         ending = "agreed, plan holds" if row.success else "agreed, plan fails"
     else:
         kind, ending = row.ending, _ENDINGS[row.ending]
-    tags = [(kind, ending), ("", f"{row.turns} turns")]
+    tags = [(kind, ending), ("", f"{turns} turns")]
     if row.category:
         tags.append(("", row.category))
     satisfied = _number(row.us)

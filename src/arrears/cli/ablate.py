@@ -8,6 +8,7 @@ import click
 
 from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
+from arrears.cli.numbers import SEED
 from arrears.cli.unanswered import Outcome, refuse_unanswered, retry_option
 from arrears.cli.writing import alone_in
 from arrears.errors import UsageError
@@ -25,7 +26,7 @@ from arrears.prompts.library import LANGUAGES, Language
 @click.option("--out", type=click.Path(path_type=Path), required=True,
               help="Holds four run folders; the same command resumes.")  # fmt: skip
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Root of all randomness.")
 @model_options
 @retry_option
 @fail_option

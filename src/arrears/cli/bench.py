@@ -13,6 +13,7 @@ from arrears.agents.registry import check_method
 from arrears.bench.plan import Populations, make_plan
 from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
+from arrears.cli.numbers import SEED, Number
 from arrears.cli.report import REPORT, show_runs
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import SUITES, load_suite
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     help="A taxonomy (.yaml) for the models, reviewed; default: the shipped one.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N debtors of each suite.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Root of all randomness.")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
     "--mandate", "limits", default="", help='Such as "max_disc_ratio=10%,max_pmt_days=7".'
@@ -93,9 +94,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Language of the prompts.",
 )
-@click.option(
-    "--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True, help="Of models."
-)
+@click.option("--temperature", type=Number(0, 2), default=0.0, show_default=True, help="Of models.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Of one answer of a model.")
 @model_options
 @click.option(

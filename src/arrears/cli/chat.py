@@ -13,6 +13,7 @@ from arrears.agents.human import HumanAgent
 from arrears.agents.registry import check_collector, check_debtor_seat, models_of
 from arrears.agents.seating import Place, Seating
 from arrears.bench.screen import Screen
+from arrears.cli.numbers import SEED
 from arrears.debtors.pick import pick_debtor
 from arrears.debtors.record import Debtor
 from arrears.dialogue.failures import CAUSES
@@ -84,7 +85,7 @@ def _cell(dim: Any, value: Value | None) -> str:
               help="Who sits opposite: scripted/debtor, a collector, or a model.")  # fmt: skip
 @click.option("--debtor", "debtor_id", default="debtbench-test-0001", show_default=True,
               help="The debtor at the table: an id of a suite, or FILE:N.")  # fmt: skip
-@click.option("--seed", default=1, show_default=True, help="Luck of the built-in seat.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Luck of the built-in seat.")
 @click.option("--max-turns", default=12, show_default=True, help="Turns before the talk ends.")
 @click.option("--save", type=click.Path(path_type=Path), default=None,
               help="Append the finished dialogue to this jsonl file.")  # fmt: skip

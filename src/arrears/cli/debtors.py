@@ -8,6 +8,7 @@ import click
 
 from arrears.cli.ablate import ablate
 from arrears.cli.analyse import analyse
+from arrears.cli.numbers import SEED
 from arrears.cli.personas import enrich, extract, refine
 from arrears.cli.records import fit, sample
 from arrears.debtors.pick import pick_debtor, pick_debtors
@@ -37,7 +38,7 @@ for command in (fit, sample, extract, enrich, refine, analyse, ablate):
 @debtors.command()
 @click.option("--suite", default="debtbench", show_default=True, help=f"{' or '.join(SUITES)}.")
 @click.option("-n", "n", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help=".jsonl .csv .parquet")
 @_AS_JSON
 def make(suite: str, n: int, seed: int, out: Path, as_json: bool) -> None:

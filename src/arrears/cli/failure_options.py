@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import click
 
+from arrears.cli.numbers import Number
 from arrears.errors import TooManyFailures
 
 fail_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--fail-on-error",
     "most_failed",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.0,
     show_default=True,
     metavar="SHARE",

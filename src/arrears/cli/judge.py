@@ -8,6 +8,7 @@ import click
 
 from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
+from arrears.cli.numbers import Number
 from arrears.cli.unanswered import Outcome, refuse_unanswered
 from arrears.errors import UsageError
 from arrears.models.backends import Settings
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
 @click.option("--lang", type=click.Choice(LANGUAGES), help="Default: the run's language.")
-@click.option("--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True)
+@click.option("--temperature", type=Number(0, 2), default=0.0, show_default=True)
 @model_options
 @click.option("--retry-errors", is_flag=True, help="Judge again what could not be judged.")
 @fail_option

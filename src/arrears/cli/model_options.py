@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from arrears.cli.numbers import Number
 from arrears.models.backends import Settings
 from arrears.models.retries import Patience
 from arrears.models.transport import Timeouts
@@ -19,11 +20,11 @@ _OPTIONS = (
         show_default=True,
         help="Calls of models in flight at once.",
     ),
-    click.option("--rpm", type=click.FloatRange(min=0, min_open=True), help="Requests a minute."),
-    click.option("--tpm", type=click.FloatRange(min=0, min_open=True), help="Tokens a minute."),
+    click.option("--rpm", type=Number(min=0, min_open=True), help="Requests a minute."),
+    click.option("--tpm", type=Number(min=0, min_open=True), help="Tokens a minute."),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Number(min=0, min_open=True),
         default=Timeouts().total,
         show_default=True,
         help="Seconds for one answer.",
@@ -37,14 +38,14 @@ _OPTIONS = (
     ),
     click.option(
         "--retry-wait",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=Patience().first_wait,
         show_default=True,
         help="Seconds before the first retry; doubled each time. Retry-After wins.",
     ),
     click.option(
         "--max-cost",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Number(min=0, min_open=True),
         help="Most that the run may cost in all, in the price table's currency.",
     ),
     click.option(
@@ -60,7 +61,7 @@ _OPTIONS = (
     ),
     click.option(
         "--down-after-seconds",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Number(min=0, min_open=True),
         default=Settings().down_after_seconds,
         show_default=True,
         help="Seconds with nothing but failures before the same.",

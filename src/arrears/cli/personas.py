@@ -11,6 +11,7 @@ import click
 from arrears.characters import visible
 from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
+from arrears.cli.numbers import SEED, Number
 from arrears.cli.unanswered import Outcome, failures_text, refuse_unanswered, retry_option
 from arrears.cli.writing import alone_on
 from arrears.errors import UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 _LANG = click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
 _LIMIT = click.option("--limit", type=click.IntRange(min=1), help="Only the first N.")
-_SEED = click.option("--seed", type=int, default=1, show_default=True)
+_SEED = click.option("--seed", type=SEED, default=1, show_default=True)
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -206,7 +207,7 @@ def enrich(
 @click.option("--max-turns", type=click.IntRange(min=1), default=12, show_default=True)
 @click.option("--out", type=_PATH, required=True, help="Debtors: .jsonl .csv .parquet.")
 @click.option("--split", default="test", show_default=True, help="Of a suite.")
-@click.option("--temperature", type=click.FloatRange(0, 2), default=0.0, show_default=True)
+@click.option("--temperature", type=Number(0, 2), default=0.0, show_default=True)
 @_LIMIT
 @_SEED
 @_LANG

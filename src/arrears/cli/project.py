@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from arrears.cli.numbers import Number
 from arrears.economy.position import Money, money_from, money_of
 from arrears.economy.projection import Projection, project_without_agreement
 from arrears.economy.projection import project as project_agreement
@@ -34,10 +35,10 @@ _AMOUNTS = ("--debt", "--assets", "--income", "--expense")
     metavar="TERMS",
     help="An agreement, key=value for all four terms; may be repeated.",
 )
-@click.option("--debt", type=float, help="Amount to be collected, yuan, in place of DEBTOR.")
-@click.option("--assets", type=float, help="Assets today, yuan.")
-@click.option("--income", type=float, help="Average daily income, yuan.")
-@click.option("--expense", type=float, help="Average daily expense, yuan.")
+@click.option("--debt", type=Number(), help="Amount to be collected, yuan, in place of DEBTOR.")
+@click.option("--assets", type=Number(), help="Assets today, yuan.")
+@click.option("--income", type=Number(), help="Average daily income, yuan.")
+@click.option("--expense", type=Number(), help="Average daily expense, yuan.")
 @click.option(
     "--figure",
     type=click.Path(path_type=Path, dir_okay=False),

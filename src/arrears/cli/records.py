@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from arrears.cli.numbers import SEED
 from arrears.errors import UsageError
 
 _PATH = click.Path(path_type=Path)
@@ -25,7 +26,7 @@ _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
     show_default=True,
     help="Rows that ctgan keeps to sample from, and least candidates of gaussian.",
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True)
 @_AS_JSON
 def fit(
     table: Path,
@@ -75,7 +76,7 @@ def fit(
 @click.command()
 @click.argument("model", type=_PATH)
 @click.option("-n", "n", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True)
 @click.option("--out", type=_PATH, help="Debtors: .jsonl .csv .parquet.")
 @click.option("--table", type=_PATH, help="All columns as the source had them: .csv.")
 @click.option("--where", multiple=True, help='Such as "sex=female"; may be repeated.')

@@ -8,6 +8,7 @@ import click
 
 from arrears.cli.failure_options import fail_option
 from arrears.cli.model_options import model_options
+from arrears.cli.numbers import SEED
 from arrears.cli.unanswered import Outcome, failures_text, refuse_unanswered, retry_option
 from arrears.cli.writing import alone_on
 from arrears.errors import UsageError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from arrears.models.unanswered import Unanswered
 
 _EMBEDDINGS = "minilm (English), tfidf, hf/PATH, or two of them joined by +."
-_SEED = click.option("--seed", type=int, default=1, show_default=True)
+_SEED = click.option("--seed", type=SEED, default=1, show_default=True)
 _LANG = click.option(
     "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True,
     help="Of what a model is told.",

@@ -10,6 +10,7 @@ import click
 from arrears.agents.briefing import WORDINGS, Wording
 from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
+from arrears.cli.numbers import SEED, Number
 from arrears.cli.reward_options import weights_of, weights_option
 from arrears.cli.writing import alone_in
 from arrears.debtors.record import Debtor
@@ -46,13 +47,13 @@ _RUBRIC = "scripted/rubric"
 @click.option("--playouts", type=click.IntRange(min=1), default=3, show_default=True, help="M.")
 @click.option("--moments", type=click.IntRange(min=1), default=1, show_default=True,
               help="Turns of each talk at which candidates are weighed.")  # fmt: skip
-@click.option("--margin", type=click.FloatRange(0, 1), default=0.05, show_default=True,
+@click.option("--margin", type=Number(0, 1), default=0.05, show_default=True,
               help="Least difference between the two of a pair, on 0 to 1.")  # fmt: skip
 @click.option("--pairs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Most pairs of one turn.")  # fmt: skip
 @weights_option
 @click.option("--without", type=click.Choice(["filter", "simulation"]), help="An ablation.")
-@click.option("--temperature", type=click.FloatRange(0, 2, min_open=True), default=1.0,
+@click.option("--temperature", type=Number(0, 2, min_open=True), default=1.0,
               show_default=True, help="Of the policy when it writes candidates.")  # fmt: skip
 @click.option(
     "--unlike",
@@ -63,7 +64,7 @@ _RUBRIC = "scripted/rubric"
 )
 @click.option(
     "--playout-temperature",
-    type=click.FloatRange(0, 2),
+    type=Number(0, 2),
     help="Of the policy as it plays, before and after a candidate; default: as --temperature.",
 )
 @click.option("--drawn", type=click.Choice(["message", "acts"]), default="message",
@@ -79,7 +80,7 @@ _RUBRIC = "scripted/rubric"
 @click.option("--mandate", "limits", default="", help='Such as "max_disc_ratio=10%".')
 @click.option("--max-turns", type=click.IntRange(min=1), default=12, show_default=True)
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.option("--retry-errors", is_flag=True, help="Weigh again the debtors of which a dialogue, a "
               "playout, a candidate or a judge had failed.")  # fmt: skip

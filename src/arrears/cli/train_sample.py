@@ -9,6 +9,7 @@ import click
 from arrears.agents.briefing import WORDINGS, Wording
 from arrears.cli.failure_options import Failed, fail_option, refuse_failures
 from arrears.cli.model_options import model_options
+from arrears.cli.numbers import SEED, Number
 from arrears.debtors.record import Debtor
 from arrears.debtors.store import read_debtors
 from arrears.debtors.suites import SUITES, load_suite
@@ -51,7 +52,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--keep",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     default=0.6,
     show_default=True,
     help="Share that filter 2 keeps.",
@@ -75,10 +76,10 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N debtors.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Root of all randomness.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Root of all randomness.")
 @click.option(
     "--temperature",
-    type=click.FloatRange(0, 2),
+    type=Number(0, 2),
     default=0.7,
     show_default=True,
     help="Of every model.",

@@ -20,7 +20,7 @@ from arrears.strategies import Seat
 Cause = Literal["provider", "seat_code", "arrears", "unknown"]
 CAUSES: Final[dict[Cause, str]] = {
     "provider": "the model's endpoint gave no answer",
-    "seat_code": "the seat's own code failed",
+    "seat_code": "a seat's own code failed",
     "arrears": "a bug in arrears",
     "unknown": "not recorded; the dialogue was stored by an older arrears",
 }

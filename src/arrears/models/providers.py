@@ -67,9 +67,13 @@ def endpoint_of(spec: str, environment: Mapping[str, str]) -> Endpoint:
             raise UsageError(f"{spec!r} has no address; write compat/NAME@http://host:port/v1")
     if not slash or not name:
         raise UsageError(f"{spec!r} names no model; write {provider}/NAME")
-    parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise UsageError(f"{base!r} is no http address (of {spec})")
+    try:
+        parts = urlsplit(base)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # Half an IPv6 address, or a port that there cannot be.
+        sound = False
+    if not sound:
+        raise UsageError(f"{base!r} is not an http address (of {spec})")
     if parts.username or parts.password:
         # It would be stored with the name of the model.
         raise UsageError(

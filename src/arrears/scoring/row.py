@@ -38,7 +38,8 @@ _FAILED: _Projected = (
     False, math.nan, None, None, None, None, None, math.nan, math.nan, None, math.nan, math.nan,
 )  # fmt: skip
 # What is null on disk where a dialogue failed: nobody should read a 0 there, or "no agreement".
-_NULL = frozenset({"agreed", "success", "recovery", "atv", "atv_365", "own_dhi", "own_cci", "dc"})
+_NULL = frozenset({"agreed", "success", "recovery", "atv", "atv_365", "own_dhi", "own_cci", "dc",
+                   "turns", "refused_by_mandate", "repairs", "abuse"})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Row:
     agreed: bool
     """All four terms were sealed."""
     turns: int
-    """T: collector messages."""
+    """T: collector messages; 0 where the dialogue failed."""
     disc_ratio: float | None
     pmt_ratio: float | None
     pmt_days: int | None
@@ -155,8 +156,9 @@ def row_from(plain: Mapping[str, Any]) -> Row:
         if values[name] is None:
             values[name] = Unscored(reason)
     if values["failure"] is not None:
-        flags = {"agreed", "success"}
-        values |= {name: False if name in flags else math.nan for name in _NULL}
+        values |= dict.fromkeys(_NULL, math.nan)
+        values |= {"agreed": False, "success": False}
+        values |= dict.fromkeys(("turns", "refused_by_mandate", "repairs", "abuse"), 0)
     return Row(**values)
 
 
@@ -169,10 +171,11 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         ours, theirs = (",".join(faults) for faults in faults_of(dialogue, debtor))
     terms, failed = dialogue.terms, dialogue.failed
     us, es, ca, ds = judge(dialogue, debtor)
-    ce, sa, ls = _rational(debtor, terms)
+    broken = Unscored("the dialogue failed")
+    ce, sa, ls = (broken, broken, broken) if failed else _rational(debtor, terms)
     disc, pmt, days, prds = _agreed(terms)
     refused = repairs = abuse = 0
-    for turn in dialogue.turns:
+    for turn in () if failed else dialogue.turns:
         refused += turn.effects.count("outside_mandate")
         repairs += len(turn.repairs)
         if turn.seat == "collector":
@@ -186,7 +189,7 @@ def score(dialogue: Dialogue, debtor: Debtor) -> Row:
         debtor.category,
         dialogue.ending,
         terms is not None,
-        dialogue.exchanges,
+        0 if failed else dialogue.exchanges,
         disc,
         pmt,
         days,

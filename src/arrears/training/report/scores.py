@@ -4,14 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from pydantic import ValidationError
 
-from arrears.bench.folder import DIALOGUES
 from arrears.bench.tables import DCN, DEBTBENCH, Measure
-from arrears.dialogue.record import DIALOGUE_ADAPTER
 from arrears.economy.position import money_of
-from arrears.errors import BrokenFile
-from arrears.files import LineReader
 from arrears.scoring import dcn
 from arrears.scoring.debtbench import collection_rate
 from arrears.scoring.row import Row
@@ -79,22 +74,17 @@ def seen_of(line: Line, weights: Weights) -> dict[Key, Seen]:
     """Every talk of a line, read once. BrokenFile."""
     people = {(name, d.id): d for name, found in line.run.populations.items() for d in found}
     seen = {}
-    path = line.run.path / DIALOGUES
-    with LineReader(path) as file:
-        for key, row in line.rows.items():
-            try:
-                dialogue = DIALOGUE_ADAPTER.validate_json(file.read(line.run.spans[row.case]))
-            except ValidationError as error:
-                raise BrokenFile(path, f"{row.case}: {error.errors()[0]['msg']}") from None
-            debtor = people[key.suite, key.debtor]
-            kept = dialogue.terms if row.success else None
-            seen[key] = Seen(
-                row,
-                foresight_reward(dialogue, debtor, weights, row.us),
-                dialogue.ending == "malformed" and not dialogue.detail.startswith("debtor:"),
-                sum(len(turn.repairs) for turn in dialogue.turns if turn.seat == "collector"),
-                None if kept is None else spare(money_of(debtor), kept),
-            )
+    for key, row in line.rows.items():
+        dialogue = line.run.dialogue(row.case)
+        debtor = people[key.suite, key.debtor]
+        kept = dialogue.terms if row.success else None
+        seen[key] = Seen(
+            row,
+            foresight_reward(dialogue, debtor, weights, row.us),
+            dialogue.ending == "malformed" and not dialogue.detail.startswith("debtor:"),
+            sum(len(turn.repairs) for turn in dialogue.turns if turn.seat == "collector"),
+            None if kept is None else spare(money_of(debtor), kept),
+        )
     return seen
 
 
