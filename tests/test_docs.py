@@ -160,7 +160,8 @@ def shortened(command: str) -> list[str]:
     words = shlex.split(command)[1:]
     if words[0] == "bench":
         if "--collector hf/" in command:
-            words += ["--max-tokens", "4", "--max-turns", "2"]
+            # Alone: a second copy would load torch for itself.
+            words += ["--max-tokens", "4", "--max-turns", "2", "--concurrency", "1"]
         if "--limit" in words:
             words[words.index("--limit") + 1] = "3"
         else:

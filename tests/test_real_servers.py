@@ -14,7 +14,7 @@ from tests import tiny_model
 from tests.servers import serving
 
 AS_TRAINED = [tiny_model.GREETS, tiny_model.TELLS, tiny_model.OFFERS, tiny_model.TAKES]
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "2"}
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
