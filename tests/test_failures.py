@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arrears.bench.coverage import coverage_of
 from arrears.bench.pictures import pictures
 from arrears.bench.scores import read_scores, write_scores
 from arrears.bench.sections import section, summaries_of, tables_of
@@ -26,7 +28,7 @@ from arrears.errors import MalformedReply, ModelError
 from arrears.rng import rng_for
 from arrears.scoring import dcn
 from arrears.scoring.row import Row, columns_of, row_from, score
-from arrears.scoring.summary import Summary, compare, summarise
+from arrears.scoring.summary import compare, summarise
 from arrears.terms import Mandate, Terms
 from tests.commands import arrears, dialogues
 from tests.stub_minds import canned
@@ -102,31 +104,71 @@ def test_what_failed_is_in_no_picture(played: list[int], failed: list[int]) -> N
 
 def test_a_collector_with_nothing_but_failures_has_no_metrics_and_no_mark() -> None:
     lines = {"dead": rows([], range(6)), "a": rows([1, 2, 0, 3]), "b": rows([1, 1, 0, 2], name="b")}
-    for table in (t for tables in tables_of("debtbench", summaries(lines)) for t in tables):
+    for table in (t for tables in tables_of(*tabled(lines)) for t in tables):
         for row in named(table, "dead"):
             assert {cell.text for cell in row.cells} <= {"–", "0 / 0"}
             assert {cell.mark for cell in row.cells} == {""}
-            assert row.note == "6 of 6 failed"
+            assert row.note.endswith("failed")
 
 
 def test_whoever_is_marked_best_has_its_failures_in_the_same_row() -> None:
     """In every table of the suite that marks anything."""
-    lines = {"a": rows([1, 2, 0, 3], [5, 6]), "b": rows([2, 0, 0, 2], name="b")}
-    marked = 0
-    for table in (t for tables in tables_of("debtbench", summaries(lines)) for t in tables):
-        for row in named(table, "a"):
-            marked += any(cell.mark for cell in row.cells)
-            assert row.note == "2 of 6 failed"
-    assert marked > 1
+    lines = {"a": [*rows([1, 2, 0, 3] * 6), *rows([], [5])], "b": rows([2, 0, 0, 2] * 6, name="b")}
+    whole, *_ = tables_of(*tabled(lines))[0]
+    (row,) = named(whole, "a")
+    assert any(cell.mark for cell in row.cells)
+    assert row.note == "1 of 25 failed"
+
+
+@pytest.mark.parametrize(("failed", "ranked"), [(1, True), (2, False), (20, False)])
+def test_who_lacks_more_than_one_dialogue_in_twenty_has_no_place(failed: int, ranked: bool) -> None:
+    """One that met a single easy debtor would be best of all."""
+    mine = [*rows([1] * (24 - failed)), *rows([], range(24 - failed, 24))]
+    lines = {"a": mine, "b": rows([2, 0, 1] * 8, name="b"), "c": rows([0, 0, 1] * 8, name="c")}
+    whole, *_ = tables_of(*tabled(lines))[0]
+    (row,) = named(whole, "a")
+    assert any(cell.mark for cell in row.cells) == ranked
+    assert ("has no place" in whole.note) != ranked
+    assert any(cell.mark for row in named(whole, "b") for cell in row.cells)
+    found = section(*tabled(lines, lines), {d.id: money_of(d) for d in PEOPLE.values()}, 12, 1)
+    told = " ".join(found.findings)
+    assert ("too much is missing to compare a " in told) != ranked
+    assert ranked or "a has the best" not in told
+
+
+def test_what_is_pending_is_missing_too() -> None:
+    planned: dict[str | None, int] = {}
+    for person in PEOPLE.values():
+        planned[person.category] = planned.get(person.category, 0) + 10
+    part = coverage_of(rows([1, 2, 3], [4]), planned).whole
+    assert part == (240, 1, 236)
+    assert part.note == "1 of 240 failed, 236 pending"
+    assert coverage_of(rows([1, 2, 3]), planned).whole.note == "237 of 240 pending"
+    assert not part.ranked
+
+
+def test_a_category_of_which_everything_failed_has_a_row_that_says_so() -> None:
+    kinds = {row.debtor_id: row.category for row in rows(range(0), range(24))}
+    gone = [n for n, one in enumerate(IDS) if kinds[one] == "avoidant"]
+    kept = [score(dialogue(n, OUTCOMES[1]), PEOPLE[IDS[n]]) for n in range(24) if n not in gone]
+    lines = {"a": [*kept, *rows([], gone)]}
+    by_category = tables_of(*tabled(lines))[0][1]
+    found = {row.group: row for row in by_category.rows}
+    assert found["avoidant"].note == f"{len(gone)} of {len(gone)} failed"
+    assert {cell.text for cell in found["avoidant"].cells} == {"–"}
+    assert {row.note for group, row in found.items() if group != "avoidant"} == {""}
 
 
 def test_the_findings_begin_with_what_failed_and_name_no_dead_collector_as_best() -> None:
     lines = {"dead": rows([], range(6)), "a": rows([1, 2, 0, 3], [5]), "b": rows([0, 0, 0, 2])}
     money = {d.id: money_of(d) for d in PEOPLE.values()}
-    found = section("debtbench", lines, money, 12, 1).findings
-    assert found[0].startswith("Broken off from outside and in no figure: 6 of 6 dialogues of dead")
-    assert "1 of 5 dialogues of a (the model's endpoint gave no answer)" in found[0]
-    assert not any("dead" in sentence for sentence in found[1:])
+    found = section(*tabled(lines, lines), money, 12, 1).findings
+    assert found[0].startswith("Broken off from outside and in no figure: 6 of 6 dialogues with ")
+    assert "1 of 5 dialogues with a (the model's endpoint gave no answer)" in found[0]
+    assert found[1] == (
+        "On debtbench, too much is missing to compare dead (6 of 6 failed), a (1 of 5 failed)."
+    )
+    assert not any("dead" in sentence for sentence in found[2:])
 
 
 def test_a_stored_figure_of_a_failed_dialogue_is_null_and_comes_back(tmp_path: Path) -> None:
@@ -153,8 +195,10 @@ def test_scores_of_an_older_arrears_are_made_again(tmp_path: Path) -> None:
     assert read_scores(tmp_path) == []
 
 
-def summaries(lines: dict[str, list[Row]]) -> dict[str, Summary]:
-    return summaries_of("debtbench", lines, 1)
+def tabled(lines: dict[str, list[Row]], found: Any = None) -> tuple[Any, ...]:
+    """The suite, its summaries (or what is given in their place), and what they cover."""
+    covered = {name: coverage_of(mine) for name, mine in lines.items()}
+    return "debtbench", found or summaries_of("debtbench", lines, 1), covered
 
 
 def named(table: Table, name: str) -> list[TableRow]:
@@ -162,7 +206,9 @@ def named(table: Table, name: str) -> list[TableRow]:
 
 
 class Fails:
-    """A seat that raises."""
+    """A seat that raises. By its name it is one of arrears' own."""
+
+    __module__ = "arrears.agents.fails"
 
     def __init__(self, error: Exception) -> None:
         self._error = error

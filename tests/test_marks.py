@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from arrears.bench.coverage import coverage_of
 from arrears.bench.pages import environment
 from arrears.bench.sections import section
 from arrears.bench.sheets import Judged, Sheet
@@ -80,7 +81,8 @@ def test_pairs_of_collectors_are_bold_after_holm() -> None:
 
     lines = {"a": base, "b": shifted(0.0, 1), "c": shifted(0.5, 2)}
     purses = {name: money_of(debtor) for name, debtor in people.items()}
-    found = section("dcn", lines, purses, 20, 1)
+    covered = {name: coverage_of(rows) for name, rows in lines.items()}
+    found = section("dcn", lines, covered, purses, 20, 1)
     assert found.comparisons is not None
     marked = 0
     for row in found.comparisons.rows:

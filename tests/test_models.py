@@ -59,7 +59,7 @@ def test_an_address_can_be_moved_by_the_environment() -> None:
         ("openai", UsageError, "names no model"),
         ("openai/", UsageError, "write openai/NAME"),
         ("compat/m", UsageError, "compat/NAME@http"),
-        ("compat/m@ftp://h", UsageError, "no http address"),
+        ("compat/m@ftp://h", UsageError, "not an http address"),
     ],
 )
 def test_a_wrong_name_is_told(spec: str, error: type[Exception], said: str) -> None:

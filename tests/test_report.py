@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from arrears.bench.folder import RunFolder
 from arrears.bench.plan import make_plan
 from arrears.bench.report import as_json, main_tables, write_report
 from arrears.bench.run import run
@@ -129,3 +130,29 @@ def test_best_and_second_best_are_marked_as_they_are_printed() -> None:
 
 def test_a_browser_shows_it_without_complaint(stored: StoredRun) -> None:
     assert opened(stored.path / "report.html").count('class="talk"') == 12
+
+
+def test_a_report_reads_the_file_that_it_has_opened(tmp_path: Path) -> None:
+    """A run that completes meanwhile puts its dialogues into another order."""
+    people = {"dcn": load_suite("dcn")[:6]}
+    run(make_plan(people, collectors=NAMES[:2]), people, tmp_path / "run")
+    file = tmp_path / "run" / "dialogues.jsonl"
+    before = open_run(tmp_path / "run")
+    lines = file.read_bytes().splitlines(keepends=True)
+    other = tmp_path / "other"
+    other.write_bytes(b"".join(reversed(lines)))
+    other.replace(file)
+    for row in before.rows:
+        assert before.dialogue(row.case).case == row.case
+    write_report([before], tmp_path / "report.html")
+
+
+def test_scores_of_dialogues_that_are_played_again_are_removed(tmp_path: Path) -> None:
+    people = {"dcn": load_suite("dcn")[:3]}
+    plan = make_plan(people, collectors=NAMES[:1])
+    run(plan, people, tmp_path / "run")
+    file = tmp_path / "run" / "dialogues.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"ending":"agreed"', b'"ending":"error"', 1))
+    with RunFolder(tmp_path / "run", plan) as folder:
+        assert folder.forget("error") == 1
+    assert not (tmp_path / "run" / "scores.parquet").exists()

@@ -94,15 +94,10 @@ def told(lines: Mapping[str, Sequence[Row]]) -> str:
         causes = Counter(row.failure for row in rows if row.failure is not None)
         if causes:
             why = "; ".join(CAUSES[cause] for cause, _ in causes.most_common())
-            parts.append(f"{causes.total():,} of {len(rows):,} dialogues of {name} ({why})")
+            parts.append(f"{causes.total():,} of {len(rows):,} dialogues with {name} ({why})")
     if not parts:
         return ""
     return "Broken off from outside and in no figure: " + ", ".join(parts) + "."
-
-
-def failed_note(failed: int, total: int) -> str:
-    """What stands beside a name whose figures lack some of its dialogues; "" where none failed."""
-    return f"{failed:,} of {total:,} failed" if failed else ""
 
 
 def _reason(one: Failures) -> str:

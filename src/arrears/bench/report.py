@@ -1,6 +1,7 @@
 """The report: stored runs to one self-contained `report.html`, and the same tables elsewhere."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 
 import arrears
+from arrears.bench.coverage import Coverage, coverage_of
 from arrears.bench.failures import failures_of, failures_table
 from arrears.bench.judge_tables import JudgedRun, judge_tables
 from arrears.bench.pages import environment
@@ -40,7 +42,14 @@ def write_report(runs: Sequence[StoredRun], out: Path) -> None:
     css = (resources.files("arrears.bench") / "report.css").read_text(encoding="utf-8")
     template = environment().get_template("report.html")
     sections = [
-        section(suite, lines, _purses(runs, suite), _turns(runs), runs[0].plan.seed)
+        section(
+            suite,
+            lines,
+            covered_by(runs, suite, lines),
+            _purses(runs, suite),
+            _turns(runs),
+            runs[0].plan.seed,
+        )
         for suite, lines in lines_of(runs).items()
     ]
     text = template.render(
@@ -94,6 +103,22 @@ def _named(runs: Sequence[StoredRun]) -> Iterator[tuple[StoredRun, str, Row]]:
             yield run, name, row
 
 
+def covered_by(
+    runs: Sequence[StoredRun], suite: str, lines: Mapping[str, Sequence[Row]]
+) -> dict[str, Coverage]:
+    """What the lines of a suite cover of the plans of their runs."""
+    whose = {(row.suite, name): run for run, name, row in _named(runs)}
+    covered = {}
+    for name, rows in lines.items():
+        run = whose[suite, name]
+        people = Counter(debtor.category for debtor in run.populations[suite])
+        planned: dict[str | None, int] = {
+            category: n * run.plan.repeats for category, n in people.items()
+        }
+        covered[name] = coverage_of(rows, planned)
+    return covered
+
+
 def _specs(row: Row) -> tuple[str, str]:
     return row.collector, row.debtor_seat
 
@@ -119,7 +144,8 @@ def debtor_seats(runs: Sequence[StoredRun]) -> tuple[str, ...]:
 def main_tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """The tables that belong on a terminal."""
     for suite, lines in lines_of(runs).items():
-        yield from tables_of(suite, summaries_of(suite, lines, runs[0].plan.seed))[0]
+        summaries = summaries_of(suite, lines, runs[0].plan.seed)
+        yield from tables_of(suite, summaries, covered_by(runs, suite, lines))[0]
     failed = failures_table(runs)
     if failed is not None:
         yield failed
@@ -148,9 +174,15 @@ def as_json(runs: Sequence[StoredRun]) -> dict[str, Any]:
         "runs": [str(run.path) for run in runs],
         "debtor_seats": debtor_seats(runs),
         "suites": {},
+        "covered": {},
     }
     for suite, lines in lines_of(runs).items():
         document["suites"][suite] = summaries_of(suite, lines, runs[0].plan.seed)
+        document["covered"][suite] = {
+            name: {**c.whole._asdict(), "ranked": c.whole.ranked,
+                   "by_category": {k: part._asdict() for k, part in c.by_category.items()}}
+            for name, c in covered_by(runs, suite, lines).items()
+        }  # fmt: skip
     document["failed"] = [
         {"run": str(run.path), "collector": one.collector, **one.failure.model_dump(),
          "dialogues": one.dialogues, "words": one.words}

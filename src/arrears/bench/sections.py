@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arrears.bench.failures import failed_note, told
+from arrears.bench.coverage import UNRANKED, Coverage, Part
+from arrears.bench.failures import told
 from arrears.bench.pictures import Picture, Purses, pictures
 from arrears.bench.tables import (
     DCN,
@@ -27,6 +28,7 @@ from arrears.scoring.statistics import SIGNIFICANT
 from arrears.scoring.summary import Comparison, Metric, Summary, compare, summarise
 
 Lines = Mapping[str, Sequence[Row]]
+Covered = Mapping[str, Coverage]
 _RUBRIC = "US, ES, CA and DS are the built-in rubric's, neither a model's nor a person's."
 # Which published tables stand beside which suite, with the measures of their columns.
 _PUBLISHED: Mapping[str, tuple[tuple[str, str, Sequence[Measure]], ...]] = {
@@ -58,10 +60,12 @@ class Section(NamedTuple):
     findings: list[str]
 
 
-def section(suite: str, lines: Lines, purses: Purses, max_turns: int, seed: int) -> Section:
-    """Everything about one suite; `lines` by the name that stands in the report."""
+def section(
+    suite: str, lines: Lines, covered: Covered, purses: Purses, max_turns: int, seed: int
+) -> Section:
+    """Everything about one suite; `lines` and what they cover by the name in the report."""
     summaries = summaries_of(suite, lines, seed)
-    tables = tables_of(suite, summaries)
+    tables = tables_of(suite, summaries, covered)
     return Section(
         anchor="".join(c if c.isalnum() else "-" for c in suite),
         heading=f"Suite {suite}",
@@ -71,7 +75,7 @@ def section(suite: str, lines: Lines, purses: Purses, max_turns: int, seed: int)
         comparisons=_pairs(suite, lines, seed) if len(lines) > 1 else None,
         figures=pictures(lines, purses, max_turns),
         published=_published(suite),
-        findings=_findings(suite, summaries, lines),
+        findings=_findings(suite, summaries, lines, covered),
     )
 
 
@@ -82,10 +86,14 @@ def summaries_of(suite: str, lines: Lines, seed: int) -> dict[str, Summary]:
     }
 
 
-def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table], list[Table]]:
+def tables_of(
+    suite: str, summaries: Mapping[str, Summary], covered: Covered
+) -> tuple[list[Table], list[Table]]:
     """The tables of a suite: those of its own paper first, the other paper's second."""
     counts = {n: f"{s.agreements:,} / {s.dialogues:,}" for n, s in summaries.items()}
-    notes = {n: failed_note(s.failed, s.dialogues + s.failed) for n, s in summaries.items()}
+    notes = {name: covered[name].whole.note for name in summaries}
+    unranked = {name for name in summaries if not covered[name].whole.ranked}
+    ranked = f"{RANKED} {UNRANKED}" if unranked else RANKED
     dcn = measured(
         "The thirteen metrics of DCN",
         f"Collectors on {suite}{_against(summaries)}, in the shape of DCN's Table 2",
@@ -94,7 +102,8 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
         {name: _figures(s.dcn) for name, s in summaries.items()},
         counts=counts,
         notes=notes,
-        note=f"SR is DCN's: the agreement holds for two years. {_RUBRIC} {RANKED}",
+        unranked=unranked,
+        note=f"SR is DCN's: the agreement holds for two years. {_RUBRIC} {ranked}",
     )
     debtbench = measured(
         "The nine metrics of DebtBench",
@@ -104,9 +113,10 @@ def tables_of(suite: str, summaries: Mapping[str, Summary]) -> tuple[list[Table]
         {name: _figures(s.debtbench) for name, s in summaries.items()},
         counts=counts,
         notes=notes,
-        note=f"SR is DebtBench's: an agreement was reached. {_RUBRIC} {RANKED}",
+        unranked=unranked,
+        note=f"SR is DebtBench's: an agreement was reached. {_RUBRIC} {ranked}",
     )
-    by_category = _by_category(suite, summaries, notes)
+    by_category = _by_category(suite, summaries, covered)
     if suite == "dcn":
         return [dcn], [debtbench]
     return [debtbench, *by_category], [dcn]
@@ -118,19 +128,23 @@ def _against(summaries: Mapping[str, Summary]) -> str:
     return f" against {seats.pop()}" if len(seats) == 1 else ""
 
 
-def _by_category(
-    suite: str, summaries: Mapping[str, Summary], notes: Mapping[str, str]
-) -> list[Table]:
+def _by_category(suite: str, summaries: Mapping[str, Summary], covered: Covered) -> list[Table]:
     rows: list[TableRow] = []
     parts = []
+    unranked: set[str] = set()
     for category in CATEGORIES:
+        of = {n: covered[n].by_category[category] for n in summaries
+              if category in covered[n].by_category}  # fmt: skip
+        # Where nobody of a category was played the row is there, and empty.
         found = {
-            name: _figures(s.by_category[category])
-            for name, s in summaries.items()
-            if category in s.by_category
+            n: _figures(summaries[n].by_category.get(category, {})) or {"SR": Figure(None)}
+            for n in of
         }
         if found:
-            part = measured("", "", "collector", DEBTBENCH, found, notes=notes)
+            gaps = {name for name, part in of.items() if not part.ranked}
+            unranked |= gaps
+            notes = {name: part.note for name, part in of.items()}
+            part = measured("", "", "collector", DEBTBENCH, found, notes=notes, unranked=gaps)
             parts.append(part)
             rows += [part.rows[0]._replace(group=category), *part.rows[1:]]
     if not parts:
@@ -140,7 +154,8 @@ def _by_category(
             title="By category of debtor",
             caption=f"Collectors on {suite} by category, in the shape of DebtBench's Table 3",
             rows=rows,
-            note=RANKED.replace("the values", "the values of each category"),
+            note=RANKED.replace("the values", "the values of each category")
+            + (f" {UNRANKED}" if unranked else ""),
         )
     ]
 
@@ -214,18 +229,22 @@ def _lead(lines: Lines) -> str:
     return text + (f" {failed:,} more were broken off from outside." if failed else "")
 
 
-def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> list[str]:
-    """Sentences that a reader would look for first, from the figures alone."""
-    failed = told(lines)
-    found = [failed] if failed else []
+def _findings(
+    suite: str, summaries: Mapping[str, Summary], lines: Lines, covered: Covered
+) -> list[str]:
+    """Sentences that a reader would look for first, from the figures alone; none of them compares
+    a collector of which much is missing.
+    """
+    found = [*filter(None, (told(lines), _missing(suite, covered)))]
+    summaries = {n: s for n, s in summaries.items() if covered[n].whole.ranked}
+    lines = {n: played(rows) for n, rows in lines.items() if n in summaries}
     cci = {n: v for n, s in summaries.items() if (v := s.dcn["CCI"].value) is not None}
     if len(cci) > 1 and any(cci.values()):
         best = max(cci, key=lambda n: cci[n])
-        others = ", ".join(f"{n} {v:.3f}" for n, v in cci.items() if n != best)
-        lacking = summaries[best].failed
+        shown = {n: f"{v:.3f}" + _beside(covered[n].whole) for n, v in cci.items()}
+        others = ", ".join(f"{n} {told}" for n, told in shown.items() if n != best)
         found.append(
-            f"On {suite}, {best} has the best comprehensive index: CCI {cci[best]:.3f} ({others})"
-            + (f", without the {lacking:,} of its dialogues that failed." if lacking else ".")
+            f"On {suite}, {best} has the best comprehensive index: CCI {shown[best]} ({others})."
         )
     given = {n: _given(rows) for n, rows in lines.items() if any(r.agreed for r in rows)}
     if len(given) > 1:
@@ -252,6 +271,16 @@ def _findings(suite: str, summaries: Mapping[str, Summary], lines: Lines) -> lis
             "confrontational debtors" + ("." if alike else ", the fewest.")
         )
     return found
+
+
+def _missing(suite: str, covered: Covered) -> str:
+    """Who cannot be compared with the others, and why; "" for nobody."""
+    gaps = [f"{n} ({c.whole.note})" for n, c in covered.items() if not c.whole.ranked]
+    return f"On {suite}, too much is missing to compare {', '.join(gaps)}." if gaps else ""
+
+
+def _beside(part: Part) -> str:
+    return f" [{part.note}]" if part.note else ""
 
 
 def _given(rows: Sequence[Row]) -> tuple[float, float]:

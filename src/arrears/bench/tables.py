@@ -1,6 +1,6 @@
 """Tables as data: the same rows go to the terminal, to the page and into the JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 
@@ -131,15 +131,17 @@ def measured(
     *,
     counts: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
+    unranked: Collection[str] = (),
     note: str = "",
 ) -> Table:
     """A table of figures with the best and the second best of each column marked.
 
     `lines`: by name, by measure key. `counts` adds a last column of readable counts, `notes` what
-    stands beside a name.
+    stands beside a name; `unranked` are names that are never marked.
     """
     columns = [Column(m.title, m.meaning, m.better, m.rubric) for m in measures]
-    marks = {m.key: _marks(m, lines) for m in measures}
+    comparable = {name: figures for name, figures in lines.items() if name not in unranked}
+    marks = {m.key: _marks(m, comparable) for m in measures}
     rows = []
     for name, figures in lines.items():
         cells = [_cell(m, figures.get(m.key), marks[m.key].get(name, "")) for m in measures]

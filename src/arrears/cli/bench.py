@@ -175,7 +175,14 @@ def bench(
         )
     show_runs((out,), None if no_report else out / REPORT, as_json)
     print(f"{result.played:,} dialogues played now, all in {out}", file=sys.stderr)
-    refuse_failures(_failed(result), most_failed)
+    coded = any(row.failure == "seat_code" for row in result.rows)
+    refuse_failures(_failed(result), most_failed, beware=_MENDED if coded else "")
+
+
+_MENDED = (
+    ". A seat whose code you mend is another seat: a run that was begun with the old code is not "
+    "finished with the new one, so give it another --out"
+)
 
 
 def _failed(result: "Result") -> dict[str, Failed]:

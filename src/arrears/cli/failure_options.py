@@ -32,11 +32,16 @@ class Failed(NamedTuple):
 
 
 def refuse_failures(
-    found: Mapping[str, Failed], most: float, what: str = "dialogues", again: str = "--retry-errors"
+    found: Mapping[str, Failed],
+    most: float,
+    what: str = "dialogues",
+    again: str = "--retry-errors",
+    beware: str = "",
 ) -> None:
     """TooManyFailures where more than `most` of anything failed. Call it after all is stored.
 
-    `found`: by name, for example one collector each; `again`: what plays the failed ones again.
+    `found`: by name, for example one collector each; `again`: what plays the failed ones again;
+    `beware`: a sentence about when that will not do.
     """
     over = [(name, f) for name, f in found.items() if f.total and f.failed > most * f.total]
     if not over:
@@ -48,5 +53,5 @@ def refuse_failures(
     raise TooManyFailures(
         f"more failed than --fail-on-error {most:g} allows:\n{rows}\n"
         "What failed is counted beside the figures and is in none of them. To try it again, "
-        f"give the same command with {again}"
+        f"give the same command with {again}{beware}"
     )

@@ -61,9 +61,9 @@ def extract(
     arrears debtors extract talks.jsonl --model openai/gpt-4o --max-cost 5 --out drafts.jsonl
     """
     from arrears.bench.terminal import RunProgress
+    from arrears.cli.left_out import read_spoken
     from arrears.models.unanswered import counted
     from arrears.synthesis.asking import Clerk
-    from arrears.synthesis.conversations import read_conversations
     from arrears.synthesis.personas.attributes import attributes
     from arrears.synthesis.personas.draft import write_drafts
     from arrears.synthesis.personas.extract import ask_model, ask_reader
@@ -72,7 +72,7 @@ def extract(
 
     _jsonl(out)
     scrubber = Scrubber(spacy)
-    talks = read_conversations(dialogues)[:limit]
+    talks = read_spoken(dialogues)[:limit]
     if model == READER and lang != "en":
         raise UsageError(f"{READER} reads English only; --lang {lang} needs a model")
     alone_on(out)

@@ -66,8 +66,8 @@ def mine(
     arrears strategies mine runs/x --out taxonomy.yaml --model openai/gpt-4o-mini --max-cost 2
     """
     from arrears.bench.terminal import RunProgress
+    from arrears.cli.left_out import read_spoken
     from arrears.synthesis.asking import Clerk
-    from arrears.synthesis.conversations import read_conversations
     from arrears.synthesis.extras import extra
     from arrears.synthesis.taxonomy import clusters, pipeline
     from arrears.synthesis.taxonomy.embeddings import check_embedding, embedder
@@ -75,7 +75,7 @@ def mine(
 
     check_embedding(embed)
     extra("sklearn")
-    conversations = read_conversations(dialogues)
+    conversations = read_spoken(dialogues)
     alone_on(out)
     found = pipeline.mine(
         conversations,
@@ -165,9 +165,9 @@ def label(
     arrears strategies label taxonomy.yaml runs/x --out labels.jsonl --model openai/gpt-4o-mini
     """
     from arrears.bench.terminal import RunProgress
+    from arrears.cli.left_out import read_spoken
     from arrears.strategies import load_taxonomy
     from arrears.synthesis.asking import Clerk
-    from arrears.synthesis.conversations import read_conversations
     from arrears.synthesis.extras import extra
     from arrears.synthesis.taxonomy.applying import label_all
     from arrears.synthesis.taxonomy.embeddings import check_embedding
@@ -181,7 +181,7 @@ def label(
     owed = sum(e.status == "proposed" for e in read_entries(taxonomy))
     if owed:
         click.echo(f"{owed} strategies of {taxonomy} are proposed only, not reviewed", err=True)
-    known, conversations = load_taxonomy(taxonomy), read_conversations(dialogues)
+    known, conversations = load_taxonomy(taxonomy), read_spoken(dialogues)
     alone_on(out)
     found = label_all(
         known, conversations, out, train, embed, seed,

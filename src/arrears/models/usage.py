@@ -186,7 +186,10 @@ def _read(path: Path) -> tuple[Mapping[str, Price], frozenset[str]]:
     except OSError as error:
         raise BrokenFile(path, error.strerror or str(error)) from error
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BrokenFile(path, f"not a table of prices: {error!r}") from error
+        why = f"{error} is missing" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise BrokenFile(
+            path, f"not a table of prices, of the shape of arrears/models/prices.yaml: {why}"
+        ) from None
 
 
 def _price(value: Any) -> float:

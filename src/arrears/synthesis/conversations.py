@@ -6,7 +6,7 @@ spellings that such files usually have are taken too: `messages` or `conversatio
 `dialogue` or `utterance` for the text. `account` may hold what the creditor knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -74,6 +74,14 @@ def read_conversations(path: Path) -> tuple[Conversation, ...]:
     if not found:
         raise BrokenFile(path, "holds no conversations")
     return tuple(found)
+
+
+def silent_in(path: Path, found: Sequence[Conversation]) -> int:
+    """How many conversations of a file `read_conversations` has left out: nobody spoke in them, for
+    example because the dialogue failed before its first message.
+    """
+    file = path / "dialogues.jsonl" if path.is_dir() else path
+    return sum(1 for _ in text_lines(file)) - len(found)
 
 
 def _conversation(path: Path, line: TextLine) -> Conversation:
