@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from arrears.bench.stored import StoredRun
 from arrears.bench.tables import Cell, Column, Table, TableRow
+from arrears.characters import visible
 from arrears.dialogue.failures import CAUSES, Failure
 from arrears.scoring.row import Row
 
@@ -107,5 +108,5 @@ def _reason(one: Failures) -> str:
 
 
 def _line(words: str) -> str:
-    line = " ".join(words.split())
+    line = " ".join(visible(words).split())
     return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"

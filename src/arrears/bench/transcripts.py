@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from arrears.bench.figures import assets_under_agreement
+from arrears.characters import visible
 from arrears.debtors.record import CATEGORIES, EMOTIONS, Debtor
 from arrears.dialogue.record import ENDINGS, Dialogue, Turn
 from arrears.economy.position import Money, money_of
@@ -151,7 +152,7 @@ def lay_out(why: str, candidate: Candidate, dialogue: Dialogue, debtor: Debtor) 
         facts=_facts(debtor, dialogue.terms),
         picture=_picture(money_of(debtor), dialogue.terms),
         messages=[_message(turn, debtor, opened=turn.number <= 2) for turn in dialogue.turns],
-        detail=dialogue.detail,
+        detail=visible(dialogue.detail),
     )
 
 
@@ -236,7 +237,7 @@ def _message(turn: Turn, debtor: Debtor, *, opened: bool) -> Message:
         seat=turn.seat,
         speaker=f"{turn.number} · {'Collector' if mine else debtor.background.name}",
         strategy=named,
-        words=turn.dialogue,
+        words=visible(turn.dialogue),
         acts=[
             (str(act), effect, _EFFECTS[effect])
             for act, effect in zip(turn.acts, turn.effects, strict=False)

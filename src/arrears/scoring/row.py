@@ -102,7 +102,8 @@ class Row:
     """Abusive cues in the collector's words."""
     collector_faults: str | None
     """Failures of the collector's seat as a player, keys of `simulator.FAULTS` with commas; None
-    where both seats are built in, whose words the tests hold to the same rules."""
+    where both seats are built in, whose words the tests hold to the same rules, and where the
+    dialogue failed."""
     debtor_faults: str | None
     """The same of the debtor's seat."""
     failure: Cause | None
@@ -165,9 +166,10 @@ def row_from(plain: Mapping[str, Any]) -> Row:
 def score(dialogue: Dialogue, debtor: Debtor) -> Row:
     """Every figure of one dialogue; pure."""
     ours = theirs = None
-    if not (
-        dialogue.collector.startswith(_BUILT_IN) and dialogue.debtor_seat.startswith(_BUILT_IN)
-    ):
+    built_in = dialogue.collector.startswith(_BUILT_IN) and dialogue.debtor_seat.startswith(
+        _BUILT_IN
+    )
+    if not built_in and dialogue.failed is None:
         ours, theirs = (",".join(faults) for faults in faults_of(dialogue, debtor))
     terms, failed = dialogue.terms, dialogue.failed
     us, es, ca, ds = judge(dialogue, debtor)
