@@ -68,9 +68,10 @@ def test_maden_and_a_built_in_debtor_on_a_server_of_others(
     server: str, weights: Path, tmp_path: Path
 ) -> None:
     """A model that was never taught to plan or judge: its failures are noted, the talk goes on."""
+    helper = f"compat/{weights}@{server}"
     talks = bench(
-        tmp_path, "--suite", "dcn", "--limit", "2", "--collector", f"compat/{weights}@{server}",
-        "--method", "maden", "--max-tokens", "100", "--max-turns", "3",
+        tmp_path, "--suite", "dcn", "--limit", "2", "--collector", "scripted/typical", "--method",
+        "maden", "--planner", helper, "--judge", helper, "--max-tokens", "60", "--max-turns", "3",
     )  # fmt: skip
     notes = [note for talk in talks for turn in talk.turns for note in turn.notes]
     assert any(n.role == "planner" and "no readable JSON" in n.text for n in notes)
