@@ -113,19 +113,19 @@ def test_identical_repeats_make_no_interval_of_any_table_narrower() -> None:
     """40 debtors once, and the same three times over: the same value with the same interval."""
     outcomes, noise = drawn(1, 1)
     once = tables_of(outcomes, noise)
-    thrice = tables_of(outcomes.repeat(3, axis=1), noise.repeat(3, axis=1))
+    tripled = tables_of(outcomes.repeat(3, axis=1), noise.repeat(3, axis=1))
     assert len(once) > 15, "means, votes, κ, α, ρ, people and players are all there"
     for place, cell in once.items():
         if "κ" in place or "α" in place:
             # Both correct chance agreement for the number of marks, which is larger.
-            assert float(thrice[place].text) == pytest.approx(float(cell.text), abs=0.03), place
-            assert width(thrice[place]) > 0.9 * width(cell), place
+            assert float(tripled[place].text) == pytest.approx(float(cell.text), abs=0.03), place
+            assert width(tripled[place]) > 0.9 * width(cell), place
         else:
-            assert (thrice[place].text, thrice[place].interval) == (cell.text, cell.interval), place
+            assert (tripled[place].text, tripled[place].interval) == (cell.text, cell.interval), place
     # pass^1 … pass^3 of identical repeats are one and the same share of debtors.
     holds = wilson(int(outcomes.sum()), DEBTORS)
     ends = f"{100 * holds.low:.1f}…{100 * holds.high:.1f}"
-    passes = [cell.interval for place, cell in thrice.items() if "pass^" in place]
+    passes = [cell.interval for place, cell in tripled.items() if "pass^" in place]
     assert passes == [ends] * 3
 
 
@@ -333,11 +333,11 @@ def test_a_sign_flip_takes_what_is_equal_for_equal() -> None:
 
 
 def test_identical_repeats_narrow_no_interval_of_the_realism_tables() -> None:
-    """Lengths, manners, acts, pushing back, endings and self-BLEU of 60 debtors, once and thrice."""
+    """Lengths, manners, acts, pushing back, endings and self-BLEU of 60 debtors, once and three times."""
     once = [from_dialogue(t) for t in talks("scripted/typical", "debtbench", 60)]
-    thrice = [replace(talk, id=f"{talk.id}/{n}") for n in range(3) for talk in once]
-    strangers = [replace(talk, debtor="") for talk in thrice]
-    few, many, apart = (measure(found, "debtor") for found in (once, thrice, strangers))
+    tripled = [replace(talk, id=f"{talk.id}/{n}") for n in range(3) for talk in once]
+    strangers = [replace(talk, debtor="") for talk in tripled]
+    few, many, apart = (measure(found, "debtor") for found in (once, tripled, strangers))
     for key, figure in few.items():
         if key.startswith(("distinct", "repeats")):
             continue  # Samples of one size, drawn without putting back: how varied, not how sure.

@@ -132,7 +132,7 @@ def with_interval(
 ) -> Interval:
     """A statistic of a table and the ends of its 95 % bootstrap interval.
 
-    `clusters` says of whom each unit is, as its debtor; the units of one are drawn together.
+    `clusters` names the debtor of each unit; the units of one debtor are drawn together.
     Without it each unit is a case of its own. Resamples in which the statistic is undefined are
     left out; the ends are NaN where none is left, and where all units are one case's.
     """

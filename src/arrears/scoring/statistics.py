@@ -94,8 +94,8 @@ def mean_interval(
 ) -> Interval:
     """Mean and percentile interval of plain scores. ValueError for none.
 
-    `clusters` says of whom each value is; the values of one are drawn together, however many there
-    are. Without it each value is a case of its own. The ends are NaN where all values are one
+    `clusters` names the debtor of each value; those of one debtor are drawn together, however
+    many they are. Without it each value is a case of its own. The ends are NaN where all values are one
     case's.
     """
     if clusters is None:

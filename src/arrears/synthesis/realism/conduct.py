@@ -123,7 +123,7 @@ def entropy(
     """Shannon entropy of labels that come in dialogues, bits, as counted (no correction for small
     samples, which makes few talks look more uniform than they are). None without a label.
 
-    `whose` says of whom each dialogue is; without it each is of somebody else.
+    `whose` names the debtor of each dialogue; without it each has a debtor of its own.
     """
     kinds = sorted({label for row in labels for label in row})
     if not kinds:

@@ -88,8 +88,8 @@ def self_bleu(
 
     One utterance of each of at most `sampled` dialogues, held against `references` utterances, each
     from a different other dialogue: BLEU-4 over our tokens with sacreBLEU's exponential smoothing
-    and effective order. The interval is a bootstrap over debtors; `whose` says of whom each
-    dialogue is, and without it each is of somebody else. None where there are not `references`
+    and effective order. The interval is a bootstrap over debtors; `whose` names the debtor of each
+    dialogue; without it each has a debtor of its own. None where there are not `references`
     other dialogues.
     """
     own = [
