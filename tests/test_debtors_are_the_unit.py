@@ -121,7 +121,9 @@ def test_identical_repeats_make_no_interval_of_any_table_narrower() -> None:
             assert float(tripled[place].text) == pytest.approx(float(cell.text), abs=0.03), place
             assert width(tripled[place]) > 0.9 * width(cell), place
         else:
-            assert (tripled[place].text, tripled[place].interval) == (cell.text, cell.interval), place
+            assert (tripled[place].text, tripled[place].interval) == (cell.text, cell.interval), (
+                place
+            )
     # pass^1 … pass^3 of identical repeats are one and the same share of debtors.
     holds = wilson(int(outcomes.sum()), DEBTORS)
     ends = f"{100 * holds.low:.1f}…{100 * holds.high:.1f}"

@@ -95,8 +95,8 @@ def mean_interval(
     """Mean and percentile interval of plain scores. ValueError for none.
 
     `clusters` names the debtor of each value; those of one debtor are drawn together, however
-    many they are. Without it each value is a case of its own. The ends are NaN where all values are one
-    case's.
+    many they are. Without it each value is a case of its own. The ends are NaN where all values
+    are one case's.
     """
     if clusters is None:
         clusters = range(len(values))
